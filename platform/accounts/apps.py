@@ -1,0 +1,12 @@
+"""The accounts app."""
+
+from django.apps import AppConfig
+
+from accounts.roles import register_predicates
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+
+    def ready(self) -> None:
+        register_predicates()

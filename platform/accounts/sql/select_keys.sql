@@ -1,0 +1,8 @@
+SELECT key.prefix, key.digest, key.id, key.project_id, project.slug, key.scopes, key.expires_at,
+       project.raw_retention_days, project.live_limit_days,
+       key.revoked_at IS NOT NULL AS revoked,
+       -- Seconds by the database's clock: the process's own may be wrong.
+       extract(epoch FROM key.expires_at - clock_timestamp())::float8 AS seconds_left
+FROM accounts_apikey AS key
+JOIN accounts_project AS project ON project.id = key.project_id
+WHERE key.prefix = ANY(%(prefixes)s)
