@@ -1,0 +1,7 @@
+"""The provisioning app."""
+
+from django.apps import AppConfig
+
+
+class ProvisioningConfig(AppConfig):
+    name = "provisioning"
