@@ -1,0 +1,82 @@
+"""What a door answers: verdicts as JSON, errors as RFC 9457 problem details. Plain data."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
+from events.submissions import Rejection, Verdicts
+
+JSON: Final = "application/json"
+PROBLEM_JSON: Final = "application/problem+json"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `retry_after` is in seconds."""
+
+    status: int
+    content_type: str
+    body: bytes
+    retry_after: int | None = None
+
+
+def problem(
+    status: int, code: str, detail: str, request_id: str, *, retry_after: int | None = None, **members: Any
+) -> Answer:
+    """An error as RFC 9457 problem details; `code` is stable, `detail` is for people."""
+    document = {
+        "type": f"urn:streamgauge:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id,
+        "errors": [],
+        **members,
+    }
+    return Answer(status, PROBLEM_JSON, _encode(document), retry_after)
+
+
+def error_answer(error: IngestError, request_id: str) -> Answer:
+    """The answer to a request that was refused as a whole."""
+    if isinstance(error, RequestRefused):
+        return problem(error.status, error.code, error.detail, request_id)
+    if isinstance(error, Overloaded):
+        return problem(503, "overloaded", error.detail, request_id, retry_after=error.retry_after)
+    if isinstance(error, OutcomeUnknown):
+        return problem(503, "outcome_unknown", error.detail, request_id, retry_after=error.retry_after)
+    raise TypeError(f"no answer is known for {error!r}")
+
+
+def verdict_answer(verdicts: Verdicts, request_id: str, *, dry_run: bool) -> Answer:
+    """200 all good, 207 some refused, 422 all refused (or any, when the request wanted all or nothing)."""
+    members: dict[str, Any] = {
+        "accepted": verdicts.accepted,
+        "duplicates": verdicts.duplicates,
+        "rejected": len(verdicts.rejections),
+        "ids": verdicts.ids,
+        "errors": [error_member(rejection) for rejection in verdicts.rejections],
+    }
+    if dry_run:
+        members["dry_run"] = True
+    if not verdicts.rejections:
+        return Answer(200, JSON, _encode(members))
+    if verdicts.accepted or verdicts.duplicates:
+        return Answer(207, JSON, _encode(members))
+    return problem(422, "events_rejected", "No event was stored; see errors.", request_id, **members)
+
+
+def error_member(rejection: Rejection) -> dict[str, Any]:
+    error = rejection.error
+    return {
+        "index": rejection.position,
+        "id": rejection.id,
+        "code": error.code,
+        "pointer": error.pointer,
+        "message": error.message,
+        "retryable": error.retryable,
+    }

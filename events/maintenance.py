@@ -1,0 +1,52 @@
+"""Housekeeping of the ingest tables: what is pruned after which time, and how counts are folded."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from events.queries import fetch, query
+
+BATCH: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A statement that treats at most %(limit)s rows older than %(age)s, oldest first by an index."""
+
+    name: str
+    statement: str
+    age: timedelta
+
+
+# A flush whose COMMIT got lost is retried for seconds, a dead process's spool for hours: a day covers both.
+# Refused events wait a month for somebody to correct them; they carry their raw bytes, and any key can make them.
+# The live page reads a quarter of an hour of counts by second, and one minute of latencies.
+RULES: Final = (
+    Rule("ingest_flush", query("prune_ingest_flush"), timedelta(days=1)),
+    Rule("event_tail", query("prune_event_tail"), timedelta(minutes=15)),
+    Rule("ingest_latency", query("prune_ingest_latency"), timedelta(days=1)),
+    Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),
+    Rule("ingest_count", query("fold_ingest_count"), timedelta(days=1)),
+)
+
+
+def prune_ingest_tables(
+    *, seconds: float = 20.0, batch: int = BATCH, using: str = "default"
+) -> dict[str, int]:
+    """Prune and fold by RULES, a short transaction a batch, for about `seconds`. Returns rows treated by table.
+
+    Safe to repeat and to run twice at once: what one has taken, the other does not find.
+    """
+    deadline = time.monotonic() + seconds
+    return {rule.name: _apply_rule(rule, batch, deadline, using) for rule in RULES}
+
+
+def _apply_rule(rule: Rule, batch: int, deadline: float, using: str) -> int:
+    """Batches until one is not full. Each rule gets at least one, or the first would starve the others."""
+    total: int = 0
+    while True:
+        [(treated,)] = fetch(using, rule.statement, {"age": rule.age, "limit": batch})
+        total += treated
+        if treated < batch or time.monotonic() >= deadline:
+            return total

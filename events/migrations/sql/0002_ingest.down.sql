@@ -1,0 +1,11 @@
+DROP FUNCTION ingest_begin(uuid, uuid);
+DROP TABLE rejected_event;
+DROP TABLE rollup_ledger;
+DROP TABLE event_segment;
+DROP TABLE event_tail;
+DROP TABLE ingest_latency;
+DROP TABLE ingest_count;
+DROP TABLE event_route;
+DROP TABLE ingest_epoch;
+DROP TABLE ingest_flush;
+DROP TABLE event_identity;

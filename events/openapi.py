@@ -1,0 +1,98 @@
+"""What the OpenAPI document says of ingest, where a serializer could not."""
+
+from typing import Any, Final
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from events.limits import MAX_EVENTS, MAX_ID, MAX_TEXT, MAX_TYPE
+
+_TEXT: Final = {"type": "string", "maxLength": MAX_TEXT}
+EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"type": "string", "maxLength": MAX_TYPE, "pattern": "^[A-Za-z0-9._:/-]+$"},
+        "id": {"type": "string", "minLength": 1, "maxLength": MAX_ID, "description": "Makes a retry a duplicate."},
+        "source": _TEXT,
+        "subject": _TEXT,
+        "key": {**_TEXT, "description": "Partition key: events with one key stay in order."},
+        "time": {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone. Default: now."},
+        "value": {"type": "number"},
+        "data": {"type": "object", "additionalProperties": True},
+    },
+}  # fmt: skip
+_ERROR: Final = {
+    "type": "object",
+    "properties": {
+        "index": {"type": "integer"},
+        "id": {"type": "string", "nullable": True},
+        "code": {"type": "string"},
+        "pointer": {"type": "string"},
+        "message": {"type": "string"},
+        "retryable": {"type": "boolean"},
+    },
+}
+VERDICTS: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "accepted": {"type": "integer"},
+        "duplicates": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "ids": {"type": "array", "items": {"type": "string", "nullable": True}},
+        "errors": {"type": "array", "items": _ERROR},
+    },
+}
+PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {"type": "array", "items": _ERROR},
+    },
+}
+_REFUSALS: Final = {
+    400: "Malformed", 401: "No key, or a bad one", 403: "A key without the scope ingest", 408: "Too slow a body",
+    413: "Too many bytes or events", 415: "Unsupported type, charset or encoding", 422: "Each event was refused",
+    503: "Overloaded, or the outcome is unknown: send again after Retry-After with the same ids",
+}  # fmt: skip
+
+describes_ingest = extend_schema(
+    operation_id="ingest_events",
+    summary="Send events",
+    description="Answers after COMMIT, with a verdict for each event.",
+    parameters=[
+        OpenApiParameter("on_error", str, enum=["store", "reject"], description="reject: all or nothing"),
+        OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="validate only"),
+    ],
+    request={
+        "application/json": {
+            "oneOf": [EVENT, {"type": "array", "items": EVENT, "minItems": 1, "maxItems": MAX_EVENTS}]
+        },
+        "application/x-ndjson": {"type": "string"},
+    },
+    responses={
+        200: OpenApiResponse(VERDICTS, "Every event is stored, or was"),
+        207: OpenApiResponse(VERDICTS, "Some events were refused; the others are stored"),
+        **{
+            (status, "application/problem+json"): OpenApiResponse(PROBLEM, text)
+            for status, text in _REFUSALS.items()
+        },
+    },
+)
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document names our key authentication; registered by being defined."""
+
+    target_class = "accounts.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key, sg_…"}

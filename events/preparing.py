@@ -1,0 +1,129 @@
+"""From a decoded event to what a flush writes: identity, partition, time checks and the packed row. Pure."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import uuid_utils
+from msgspec import UNSET
+from msgspec.structs import astuple
+
+from events.decoding import Event
+from events.errors import InvalidEvent
+from events.identity import identity_key
+from events.limits import MAX_AHEAD_HOURS
+from events.partitions import partition_of
+from events.rows import NULL, event_row, text_field
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US: Final = 86_400_000_000
+_HOUR_US: Final = 3_600_000_000
+_CACHED_FIELDS: Final = 4_096
+_NULL_TEXT: Final = b"null"
+
+
+class Prepared(msgspec.Struct, gc=False):
+    """One event, ready to store. `uid` is 16 bytes, `time_us` microseconds since 1970."""
+
+    project_id: int
+    position: int
+    time_us: int
+    uid: bytes
+    identified: bool  # the sender chose the id, so identity decides whether it is new
+    id: str
+    type: str
+    source: str
+    subject: str
+    key: str
+    partition: int
+    value: float | None
+    data: bytes
+    row: bytes
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What event times a key may write, in microseconds since 1970, and the days they came from."""
+
+    earliest_us: int
+    latest_us: int
+    days: int
+
+
+def time_bounds(*, now_us: int, retention_days: int) -> Bounds:
+    """From `retention_days` ago to MAX_AHEAD_HOURS ahead: stray times must not make thousands of chunks."""
+    return Bounds(now_us - retention_days * _DAY_US, now_us + MAX_AHEAD_HOURS * _HOUR_US, retention_days)
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware datetime, exact."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def prepare(event: Event, *, position: int, project_id: int, now_us: int, bounds: Bounds) -> Prepared:
+    """Raises InvalidEvent (time_out_of_range). An event without a time gets `now_us`."""
+    kind, sent_id, source, subject, key, time, value, data = astuple(event)
+    time_us = microseconds(time) if time else now_us
+    if not bounds.earliest_us <= time_us <= bounds.latest_us:
+        raise _out_of_range(time_us, bounds)
+    source = source or ""
+    subject = subject or ""
+    if sent_id:
+        uid = identity_key(project_id, source, sent_id)
+        shown = sent_id
+        id_field = text_field(sent_id)
+    else:
+        made = uuid_utils.uuid7()
+        uid = made.bytes
+        shown = str(made)
+        id_field = NULL
+    key = key or subject or source or shown
+    if value.__class__ is not float:
+        value = None
+    text = b"" if data is UNSET else bytes(data)
+    if text == _NULL_TEXT:
+        text = b""
+    placed = _places.get(key)
+    if placed is None or placed[0] != project_id:
+        placed = _place(project_id, key)
+    _, partition, key_field = placed
+    row = event_row(
+        project_id, time_us, uid, _field(kind), _field(source), _field(subject), key_field, partition, id_field,
+        value, text,
+    )  # fmt: skip
+    return Prepared(
+        project_id, position, time_us, uid, bool(sent_id), shown, kind, source, subject, key, partition, value, text,
+        row,
+    )  # fmt: skip
+
+
+_fields: dict[str, bytes] = {}
+_places: dict[str, tuple[int, int, bytes]] = {}
+
+
+def _place(project_id: int, key: str) -> tuple[int, int, bytes]:
+    """(project, partition, packed field) of a partition key, kept like `_field`'s: a key is used again soon."""
+    if len(_places) >= _CACHED_FIELDS:
+        _places.clear()
+    placed = _places[key] = project_id, partition_of(project_id, key), text_field(key)
+    return placed
+
+
+def _field(text: str) -> bytes:
+    """Types, sources and subjects repeat, so their packed form is kept, within a bound."""
+    packed = _fields.get(text)
+    if packed is None:
+        if len(_fields) >= _CACHED_FIELDS:
+            _fields.clear()
+        packed = _fields[text] = text_field(text)
+    return packed
+
+
+def _out_of_range(time_us: int, bounds: Bounds) -> InvalidEvent:
+    if time_us > bounds.latest_us:
+        remedy = f"is more than {MAX_AHEAD_HOURS} h ahead; check the sender's clock"
+    else:
+        remedy = (
+            f"is older than the {bounds.days} days this project keeps; import it, or lengthen the retention"
+        )
+    return InvalidEvent("time_out_of_range", "/time", f"`time` {remedy}.")

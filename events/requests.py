@@ -1,0 +1,88 @@
+"""What a request's headers and query ask for, the same at every HTTP door. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import parse_qs
+
+from events.decoding import BodyFormat
+from events.errors import RequestRefused
+from events.limits import MAX_BODY_BYTES
+
+_FORMATS: Final[dict[str, BodyFormat]] = {"application/json": "json", "application/x-ndjson": "ndjson"}
+_PARAMETERS: Final = frozenset({"on_error", "dry_run"})
+_TRUE: Final = {"1": True, "true": True, "0": False, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How to read a request and what to do with events that are refused."""
+
+    body_format: BodyFormat
+    encoding: str
+    on_error: Literal["store", "reject"]
+    dry_run: bool
+
+
+def read_options(headers: Mapping[str, str], query: str) -> IngestOptions:
+    """From lower-case headers and the query string. Raises RequestRefused (400, 415)."""
+    body_format = _body_format(headers.get("content-type", ""))
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if not query:
+        return IngestOptions(body_format, encoding, "store", False)
+    parameters = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+    if unknown := parameters.keys() - _PARAMETERS:
+        raise RequestRefused(
+            400,
+            "invalid_parameter",
+            f"{min(unknown)!r} is not a parameter; known: {', '.join(sorted(_PARAMETERS))}.",
+        )
+    on_error = parameters.get("on_error", "store")
+    if on_error not in {"store", "reject"}:
+        raise RequestRefused(400, "invalid_parameter", f"on_error must be store or reject, not {on_error!r}.")
+    dry_run = _TRUE.get(parameters.get("dry_run", "0"))
+    if dry_run is None:
+        raise RequestRefused(
+            400, "invalid_parameter", f"dry_run must be 1 or 0, not {parameters['dry_run']!r}."
+        )
+    return IngestOptions(body_format, encoding, "reject" if on_error == "reject" else "store", dry_run)
+
+
+def _body_format(content_type: str) -> BodyFormat:
+    media_type, _, parameters = content_type.partition(";")
+    body_format = _FORMATS.get(media_type.strip().lower())
+    if body_format is None:
+        raise RequestRefused(
+            415,
+            "unsupported_media_type",
+            f"Content-Type {media_type.strip()!r} is not supported; use {' or '.join(_FORMATS)}.",
+        )
+    if parameters:
+        _check_charset(parameters)
+    return body_format
+
+
+def _check_charset(parameters: str) -> None:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        charset = value.strip().strip('"').lower()
+        if name.strip().lower() == "charset" and charset not in {"utf-8", "utf8", "us-ascii"}:
+            raise RequestRefused(
+                415, "unsupported_charset", f"Charset {charset!r} is not supported; send UTF-8."
+            )
+
+
+def check_length(content_length: str | None) -> None:
+    """Refuse a body that announces itself too long. Raises RequestRefused (400, 413)."""
+    if content_length is None:
+        return
+    if not content_length.isdecimal():
+        raise RequestRefused(400, "invalid_header", "Content-Length must be a whole number.")
+    if int(content_length) > MAX_BODY_BYTES:
+        raise body_too_large()
+
+
+def body_too_large() -> RequestRefused:
+    return RequestRefused(
+        413, "body_too_large", f"The body has more than {MAX_BODY_BYTES} bytes; send smaller batches."
+    )

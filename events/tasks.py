@@ -1,0 +1,20 @@
+"""Celery tasks of the events app: each calls one service. Their schedule is config/settings/schedule.py."""
+
+from celery import shared_task
+
+from events import maintenance, rollups, rotation
+
+
+@shared_task(name="events.refresh_rollups")
+def refresh_rollups() -> None:
+    rollups.refresh_rollups()
+
+
+@shared_task(name="events.prune_ingest_tables")
+def prune_ingest_tables() -> None:
+    maintenance.prune_ingest_tables()
+
+
+@shared_task(name="events.rotate_identity")
+def rotate_identity() -> None:
+    rotation.rotate_identity()

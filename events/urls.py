@@ -1,0 +1,11 @@
+"""/api/v1/ paths of ingest."""
+
+from django.urls import path
+
+from events.views import EventsView, LimitsView
+
+app_name = "events"
+urlpatterns = [
+    path("events", EventsView.as_view(), name="events"),
+    path("limits", LimitsView.as_view(), name="limits"),
+]

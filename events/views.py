@@ -1,0 +1,97 @@
+"""The same paths through DRF: the schema, the browsable API, and a door that works under WSGI too."""
+
+import time
+from concurrent.futures import Future
+from typing import Any, NoReturn
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import ApiKeyAuthentication
+from accounts.identity import KeyIdentity
+from accounts.roles import key_permissions
+from events.answers import verdict_answer
+from events.api_errors import identifier_of, to_response
+from events.errors import IngestError, OutcomeUnknown
+from events.limits import MAX_BODY_BYTES, PUBLISHED
+from events.openapi import describes_ingest
+from events.requests import body_too_large, check_length, read_options
+from events.services import ingest_events
+from events.submissions import Verdicts
+
+VERDICT_SECONDS = 25.0
+
+
+class EventsView(APIView):
+    """POST: events in, verdicts out, after COMMIT. The gateway answers this path first where it is mounted."""
+
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [IsAuthenticated]
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """Nothing but a key opens this door, so that none at all is answered like a bad one."""
+        raise exceptions.NotAuthenticated("Send the key as `Authorization: Bearer sg_…`.", code="invalid_key")
+
+    @describes_ingest
+    def post(self, request: Request) -> HttpResponse:
+        identity = request.auth
+        if not isinstance(identity, KeyIdentity) or "events.write" not in key_permissions(identity.scopes):
+            raise exceptions.PermissionDenied(
+                "This key may not send events; use one with the scope ingest.", code="scope_missing"
+            )
+        arrived = time.monotonic()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        options = read_options(headers, request.META.get("QUERY_STRING", ""))
+        identifier = identifier_of(request)
+        answered: Future[Verdicts] = Future()
+        ingest_events(
+            identity=identity,
+            body=_read_body(request, headers),
+            options=options,
+            request_id=identifier,
+            arrived=arrived,
+            deliver=lambda answer: _settle(answered, answer),
+        )
+        try:
+            verdicts = answered.result(VERDICT_SECONDS)
+        except TimeoutError:
+            raise OutcomeUnknown(
+                "The database did not answer in time; send it again with the same ids."
+            ) from None
+        return to_response(verdict_answer(verdicts, identifier, dry_run=options.dry_run))
+
+
+def _settle(future: "Future[Verdicts]", answer: Verdicts | IngestError) -> None:
+    if isinstance(answer, Verdicts):
+        future.set_result(answer)
+    else:
+        future.set_exception(answer)
+
+
+def _read_body(request: Request, headers: dict[str, str]) -> bytes:
+    check_length(headers.get("content-length"))
+    body: bytes = request._request.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise body_too_large()
+    return body
+
+
+class LimitsView(APIView):
+    """GET: the limits of ingest, for clients that cut their batches by them."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    parser_classes: list[type[BaseParser]] = []
+
+    @extend_schema(operation_id="limits", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        return Response(PUBLISHED)
