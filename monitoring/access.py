@@ -1,0 +1,110 @@
+"""Who a live socket belongs to, and what it may see: asked at the start and again every few seconds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest, parse_cookie
+from django.http.request import split_domain_port, validate_host
+
+from accounts.errors import InvalidKey
+from accounts.identity import KeyPrincipal
+from accounts.key_reader import KeyReader
+from accounts.models import Project, User
+from accounts.roles import Permission, has_permission
+from monitoring.errors import Forbidden
+
+PERMISSION: Final[Permission] = "dashboard.view"
+Headers = list[tuple[bytes, bytes]]
+Person = User | KeyPrincipal
+_keys = KeyReader()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCredentials:
+    """A browser's session cookie."""
+
+    session_key: str = field(repr=False)
+
+    def person(self) -> Person | None:
+        """Whose session this is; None when it ended or never was."""
+        request = HttpRequest()
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        user = get_user(request)
+        return user if isinstance(user, User) and user.is_active else None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCredentials:
+    """An API key, as it came in the first frame."""
+
+    text: str = field(repr=False)
+
+    def person(self) -> Person | None:
+        """The key's principal; None when it is unknown, revoked or expired. Raises KeysUnavailable."""
+        try:
+            return KeyPrincipal(_keys.resolve(self.text))
+        except InvalidKey:
+            return None
+
+
+Credentials = SessionCredentials | KeyCredentials
+
+
+def header(headers: Headers, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in headers if key == name), "")
+
+
+def came_from_page(headers: Headers) -> bool:
+    """Whether a browser opened the socket: it always says from where. Only then does a cookie count."""
+    return bool(header(headers, b"origin"))
+
+
+def session_credentials(headers: Headers) -> SessionCredentials | None:
+    session_key = parse_cookie(header(headers, b"cookie")).get(settings.SESSION_COOKIE_NAME)
+    return SessionCredentials(session_key) if session_key else None
+
+
+def origin_is_ours(headers: Headers) -> bool:
+    """Whether a browser may open this socket: only from a page of this very host and port.
+
+    Programs send no Origin; they are let in to authenticate with a key.
+    """
+    origin, host = header(headers, b"origin"), header(headers, b"host")
+    if not origin or origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    known = validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+    return known and urlsplit(origin).netloc.lower() == host.lower()
+
+
+def viewable_project(person: Person, slug: str) -> Project:
+    """The project, if the person may see its dashboards. Raises Forbidden, alike for one that does not exist."""
+    project = Project.objects.filter(slug=slug).first()
+    if project is None or not has_permission(person, project, PERMISSION):
+        raise Forbidden(
+            "You may not see this project, or it does not exist. "
+            "Ask one of its admins for a role, or for a key with the scope read.",
+            field="params.project",
+        )
+    return project
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """What a later look at credentials found."""
+
+    known: bool
+    lost: frozenset[int] = frozenset()
+
+
+def recheck(credentials: Credentials, project_ids: Iterable[int]) -> Recheck:
+    """Whether the credentials still hold, and which of the projects they no longer open."""
+    person = credentials.person()
+    if person is None:
+        return Recheck(known=False)
+    lost = (each for each in project_ids if not has_permission(person, each, PERMISSION))
+    return Recheck(known=True, lost=frozenset(lost))
