@@ -1,0 +1,1 @@
+"""What tests of several tiers share: real processes, scratch databases, clients that keep books."""
