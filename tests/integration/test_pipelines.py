@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
@@ -71,9 +72,16 @@ def test_a_new_version_takes_over_at_one_instant(log: Log, project: Project) -> 
 def test_a_deploy_waits_for_flushes_that_are_open(log: Log, project: Project) -> None:
     """So every event is plainly before or after it."""
     pipeline = deploy(project).pipeline
+
+    def pause() -> None:
+        try:
+            pause_pipeline(pipeline=pipeline)
+        finally:
+            connections.close_all()  # this thread's: left to garbage collection, it outlives the tests
+
     with log.connection.transaction():
         log.execute("SELECT pg_advisory_xact_lock_shared(%s)", EPOCH)
-        pausing = threading.Thread(target=pause_pipeline, kwargs={"pipeline": pipeline})
+        pausing = threading.Thread(target=pause)
         pausing.start()
         pausing.join(0.5)
         assert pausing.is_alive()
