@@ -61,8 +61,6 @@ def _explain_field(field: str, said: str, quoted: list[str]) -> InvalidEvent:
         return InvalidEvent(
             "number_out_of_range", pointer, f"`{name}` is beyond a double; send a finite number."
         )
-    if "regex" in said:
-        return InvalidEvent("invalid_format", pointer, f"`{name}` may hold A-Z a-z 0-9 . _ : / and - only.")
     if "length <=" in said:
         return InvalidEvent(
             "too_long", pointer, f"`{name}` may have at most {said.rsplit(' ', 1)[1]} characters."

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from struct import pack, unpack
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from events.errors import InvalidEvent
 from events.preparing import Prepared
 from events.submissions import Rejection, Submission, Verdicts
 
+_project_and_type: Final = attrgetter("project_id", "type")
 NOT_STORABLE: Final = "The database cannot hold this event; simplify its numbers and strings."
 
 
@@ -134,10 +136,8 @@ def count_by_type(
     flush: Flush, outcome: Outcome, rejected: list[tuple[Submission, Rejection]]
 ) -> dict[str, list[Any]]:
     """Columns for ingest_count: accepted, duplicate and rejected by (project, type)."""
-    accepted = Counter((event.project_id, event.type) for event in outcome.stored(flush))
-    duplicate = Counter(
-        (flush.events[place].project_id, flush.events[place].type) for place in outcome.duplicates
-    )
+    accepted = Counter(map(_project_and_type, outcome.stored(flush)))
+    duplicate = Counter(_project_and_type(flush.events[place]) for place in outcome.duplicates)
     refused = Counter((submission.project_id, rejection.type) for submission, rejection in rejected)
     names = sorted(accepted.keys() | duplicate.keys() | refused.keys())
     return {

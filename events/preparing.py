@@ -1,7 +1,7 @@
 """From a decoded event to what a flush writes: identity, partition, time checks and the packed row. Pure."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import uuid_utils
@@ -13,12 +13,15 @@ from events.errors import InvalidEvent
 from events.identity import identity_key
 from events.limits import MAX_AHEAD_HOURS
 from events.partitions import partition_of
-from events.rows import NULL, event_row, text_field
+from events.rows import NULL, event_row, place_fields, text_field
 
+_T = TypeVar("_T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
 _HOUR_US: Final = 3_600_000_000
-_CACHED_FIELDS: Final = 4_096
+# Some 6 MiB at most, with texts of the length that is worth it.
+_CACHED_FIELDS: Final = 16_384
+_CACHED_LENGTH: Final = 64
 _NULL_TEXT: Final = b"null"
 
 
@@ -78,22 +81,20 @@ def prepare(event: Event, *, position: int, project_id: int, now_us: int, bounds
         shown = str(made)
         id_field = NULL
     key = key or subject or source or shown
-    if value.__class__ is not float:
-        value = None
-    text = b"" if data is UNSET else bytes(data)
-    if text == _NULL_TEXT:
-        text = b""
     placed = _places.get(key)
     if placed is None or placed[0] != project_id:
         placed = _place(project_id, key)
-    _, partition, key_field = placed
+    number = value if value.__class__ is float else None
+    text = b"" if data is UNSET else bytes(data)
+    if text == _NULL_TEXT:
+        text = b""
     row = event_row(
-        project_id, time_us, uid, _field(kind), _field(source), _field(subject), key_field, partition, id_field,
-        value, text,
+        project_id, time_us, uid, _fields.get(kind) or _field(kind), _fields.get(source) or _field(source),
+        _fields.get(subject) or _field(subject), placed[2], id_field, number, text,
     )  # fmt: skip
     return Prepared(
-        project_id, position, time_us, uid, bool(sent_id), shown, kind, source, subject, key, partition, value, text,
-        row,
+        project_id, position, time_us, uid, id_field is not NULL, shown, kind, source, subject, key, placed[1],
+        number, text, row,
     )  # fmt: skip
 
 
@@ -102,21 +103,25 @@ _places: dict[str, tuple[int, int, bytes]] = {}
 
 
 def _place(project_id: int, key: str) -> tuple[int, int, bytes]:
-    """(project, partition, packed field) of a partition key, kept like `_field`'s: a key is used again soon."""
-    if len(_places) >= _CACHED_FIELDS:
-        _places.clear()
-    placed = _places[key] = project_id, partition_of(project_id, key), text_field(key)
+    """(project, partition, packed fields) of a partition key, kept like `_field`'s: a key is used again soon."""
+    partition = partition_of(project_id, key)
+    placed = project_id, partition, place_fields(key, partition)
+    _keep(_places, key, placed)
     return placed
 
 
 def _field(text: str) -> bytes:
     """Types, sources and subjects repeat, so their packed form is kept, within a bound."""
-    packed = _fields.get(text)
-    if packed is None:
-        if len(_fields) >= _CACHED_FIELDS:
-            _fields.clear()
-        packed = _fields[text] = text_field(text)
+    packed = text_field(text)
+    _keep(_fields, text, packed)
     return packed
+
+
+def _keep(cache: dict[str, _T], text: str, packed: _T) -> None:
+    if len(text) <= _CACHED_LENGTH:
+        if len(cache) >= _CACHED_FIELDS:
+            cache.clear()
+        cache[text] = packed
 
 
 def _out_of_range(time_us: int, bounds: Bounds) -> InvalidEvent:

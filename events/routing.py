@@ -16,6 +16,9 @@ class Routes:
             self._patterns.setdefault(project_id, []).append(pattern)
         self._answers: dict[tuple[int, str], bool] = {}
 
+    def wants_any(self, project_id: int) -> bool:
+        return project_id in self._patterns
+
     def wants(self, project_id: int, event_type: str) -> bool:
         patterns = self._patterns.get(project_id)
         if patterns is None:

@@ -17,6 +17,7 @@ _partition = Struct(">ih").pack
 _double = Struct(">id").pack
 _stamp = Struct(">iq").pack
 _json = Struct(">iB").pack  # length and the version byte of jsonb
+_double_and_json = Struct(">idiB").pack
 _array_head = Struct(">iiIii").pack
 
 _EVENT_COLUMNS = 12
@@ -31,6 +32,11 @@ def text_field(text: str) -> bytes:
     return _length(len(encoded)) + encoded
 
 
+def place_fields(key: str, partition: int) -> bytes:
+    """partition_key and partition, which go together."""
+    return text_field(key) + _partition(2, partition)
+
+
 def event_row(
     project_id: int,
     time_us: int,
@@ -38,30 +44,22 @@ def event_row(
     type_field: bytes,
     source_field: bytes,
     subject_field: bytes,
-    key_field: bytes,
-    partition: int,
+    placed: bytes,
     id_field: bytes,
     value: float | None,
     data: bytes,
 ) -> bytes:
     """A row of `event` up to received_at, which only the flush knows. Texts come as `text_field`s or NULL.
 
-    `time_us` is microseconds since 1970, `uid` 16 bytes, `data` JSON text or b"".
+    `time_us` is microseconds since 1970, `uid` 16 bytes, `placed` from `place_fields`, `data` JSON text or b"".
+    Rows sort as (project_id, time, uid) do, but for times before 2000, which come last.
     """
-    return b"".join(
-        (
-            _head(_EVENT_COLUMNS, 4, project_id, 8, time_us - EPOCH_2000_US, 16, uid),
-            type_field,
-            source_field,
-            subject_field,
-            key_field,
-            _partition(2, partition),
-            id_field,
-            NULL if value is None else _double(8, value),
-            _json(len(data) + 1, 1) if data else NULL,
-            data,
-        )
-    )
+    if value is not None and data:
+        rest = _double_and_json(8, value, len(data) + 1, 1)
+    else:
+        rest = (NULL if value is None else _double(8, value)) + (_json(len(data) + 1, 1) if data else NULL)
+    head = _head(_EVENT_COLUMNS, 4, project_id, 8, time_us - EPOCH_2000_US, 16, uid)
+    return b"".join((head, type_field, source_field, subject_field, placed, id_field, rest, data))
 
 
 def copy_block(rows: Sequence[bytes], received_us: int) -> bytes:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -132,9 +131,9 @@ def _insert_identity(cursor: Cursor, flush: Flush, first: dict[bytes, int], gene
 def _copy_events(cursor: Cursor, events: list[Prepared], received_at: datetime) -> None:
     if not events:
         return
-    ordered = sorted(events, key=attrgetter("project_id", "time_us", "uid"))
+    ordered = sorted([event.row for event in events])
     with cursor.copy(_COPY) as copy:
-        copy.write(rows.copy_block([event.row for event in ordered], microseconds(received_at)))
+        copy.write(rows.copy_block(ordered, microseconds(received_at)))
 
 
 def _write_log(cursor: Cursor, flush: Flush, outcome: Outcome, store: Store) -> None:
@@ -142,7 +141,7 @@ def _write_log(cursor: Cursor, flush: Flush, outcome: Outcome, store: Store) -> 
     wants = store.routes.wants
     by_partition: dict[int, list[SegmentEvent]] = {}
     for submission, start in zip(flush.submissions, flush.starts, strict=True):
-        if not submission.logged:
+        if not (submission.logged and store.routes.wants_any(submission.project_id)):
             continue
         for place, event in enumerate(submission.prepared, start):
             if wants(event.project_id, event.type) and outcome.keeps(place):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.connections import connect_writer
 from events.packed import PackedTimes, PackedUuids, register_packed_arrays
-from events.rows import EVENT_COLUMNS, NULL, copy_block, event_row, text_field
+from events.rows import EVENT_COLUMNS, NULL, copy_block, event_row, place_fields, text_field
 from tests.support.doors import Door
 from tests.support.ingest import Books, Tenant, make_tenant, post
 from tests.support.writers import Connection
@@ -112,7 +112,7 @@ def test_a_packed_row_is_read_as_what_it_holds(
 ) -> None:
     """Into a table of the same columns: the real one would make a chunk for each of these days."""
     row = event_row(
-        -7, stamp, uid, text_field("t"), text_field(source), text_field(""), text_field(key), partition,
+        -7, stamp, uid, text_field("t"), text_field(source), text_field(""), place_fields(key, partition),
         NULL if value is None else text_field(key), value, b"" if document is None else json.dumps(document).encode(),
     )  # fmt: skip
     received = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)

@@ -2,7 +2,16 @@
 
 from struct import unpack
 
-from events.rows import COPY_HEADER, COPY_TRAILER, EVENT_COLUMNS, NULL, copy_block, event_row, text_field
+from events.rows import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    EVENT_COLUMNS,
+    NULL,
+    copy_block,
+    event_row,
+    place_fields,
+    text_field,
+)
 from events.rows import timestamp_array as stamps
 from events.rows import uuid_array as uuids
 
@@ -10,8 +19,9 @@ EPOCH_2000 = 946_684_800_000_000
 
 
 def row(value: float | None, data: bytes) -> bytes:
-    kind, source, subject, key = (text_field(text) for text in ("t", "s", "", "ü"))
-    return event_row(7, EPOCH_2000 + 5, bytes(range(16)), kind, source, subject, key, 63, NULL, value, data)
+    kind, source, subject = (text_field(text) for text in ("t", "s", ""))
+    placed = place_fields("ü", 63)
+    return event_row(7, EPOCH_2000 + 5, bytes(range(16)), kind, source, subject, placed, NULL, value, data)
 
 
 def fields(packed: bytes) -> list[bytes | None]:
@@ -37,12 +47,22 @@ def test_a_row_has_its_columns_in_order() -> None:
 
 def test_what_is_left_out_is_null() -> None:
     assert fields(row(None, b""))[8:] == [None, None, None]
+    assert fields(row(None, b"{}"))[8:] == [None, None, b"\x01{}"]
+    assert fields(row(0.0, b""))[8:] == [None, bytes(8), None]
 
 
 def test_a_time_before_2000_is_negative() -> None:
     empty = text_field("")
-    packed = event_row(1, 0, bytes(16), empty, empty, empty, empty, 0, NULL, None, b"")
+    packed = event_row(1, 0, bytes(16), empty, empty, empty, place_fields("", 0), NULL, None, b"")
     assert unpack(">q", fields(packed)[1] or b"") == (-EPOCH_2000,)
+
+
+def test_rows_sort_by_project_time_and_uid() -> None:
+    empty, placed = text_field(""), place_fields("", 0)
+    order = [(project, EPOCH_2000 + time, bytes([uid] * 16)) for project in (1, 256) for time in (0, 255, 2**40)
+             for uid in (0, 127, 255)]  # fmt: skip
+    rows = [event_row(*key, empty, empty, empty, placed, NULL, None, b"") for key in order]
+    assert sorted(rows) == rows
 
 
 def test_a_block_closes_each_row_with_the_time_of_receipt() -> None:
