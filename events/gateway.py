@@ -19,8 +19,9 @@ from events.answers import JSON, Answer, error_answer, problem, verdict_answer
 from events.connections import conninfo
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
 from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
+from events.policies import Policy, remembered_policy
 from events.requests import body_too_large, check_length, read_options
-from events.services import ingest_events
+from events.services import fetch_policy, ingest_events
 from events.submissions import Verdicts
 from events.writer import LoopDelivery, close_writers, get_writer
 from telemetry.request_ids import request_id
@@ -96,6 +97,7 @@ class Gateway:
                 "This key may not send events; use one with the scope ingest.",
                 identifier,
             )
+        policy = await _policy_of(identity)
         options = read_options(headers, scope["query_string"].decode("latin-1"))
         check_length(headers.get("content-length"))
         body = await self._read_body(receive)
@@ -108,6 +110,7 @@ class Gateway:
             identity=identity,
             body=body,
             options=options,
+            policy=policy,
             request_id=identifier,
             arrived=arrived,
             deliver=self._delivery.deliver_to(future),
@@ -175,6 +178,11 @@ class Gateway:
                     await self._keys.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _policy_of(identity: KeyIdentity) -> Policy:
+    known = remembered_policy(project_id=identity.project_id, version=identity.policy_version)
+    return known if known is not None else await asyncio.to_thread(fetch_policy, identity)
 
 
 class _ClientGone(Exception):

@@ -5,10 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
 from accounts.identity import KeyIdentity
 from events.compression import decompress
 from events.decoding import BodyFormat, Frames, decode_event, decode_sound, looks_plain, split_body
-from events.errors import IngestError, InvalidEvent
+from events.errors import IngestError, InvalidEvent, Overloaded
+from events.policies import Policy, Screen, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
 from events.submissions import Rejection, Submission, Verdicts
@@ -23,6 +27,7 @@ def ingest_events(
     identity: KeyIdentity,
     body: bytes,
     options: IngestOptions,
+    policy: Policy,
     request_id: str,
     arrived: float,
     deliver: Callable[[Verdicts | IngestError], None],
@@ -42,6 +47,7 @@ def ingest_events(
         project_id=identity.project_id,
         now_us=now_us,
         bounds=_bounds(identity, now_us),
+        screens=policy.screens,
     )
     whole = options.on_error == "reject"
     if options.dry_run or (whole and rejections):
@@ -63,6 +69,20 @@ def ingest_events(
     get_writer(using).submit(submission)
 
 
+def fetch_policy(identity: KeyIdentity) -> Policy:
+    """What the key's project asks of its events: from memory, or from rows. Raises Overloaded without a database."""
+    known = remembered_policy(project_id=identity.project_id, version=identity.policy_version)
+    if known is not None:
+        return known
+    close_old_connections()
+    try:
+        return load_policy(project_id=identity.project_id, version=identity.policy_version)
+    except DatabaseError as error:
+        raise Overloaded("The database is not answering; send it again.", retry_after=2) from error
+    finally:
+        close_old_connections()
+
+
 def _bounds(identity: KeyIdentity, now_us: int) -> Bounds:
     """`backfill` lifts the shorter live limit, never the raw retention."""
     days = identity.raw_retention_days
@@ -72,7 +92,13 @@ def _bounds(identity: KeyIdentity, now_us: int) -> Bounds:
 
 
 def _prepare_all(
-    body: bytes, body_format: BodyFormat, *, project_id: int, now_us: int, bounds: Bounds
+    body: bytes,
+    body_format: BodyFormat,
+    *,
+    project_id: int,
+    now_us: int,
+    bounds: Bounds,
+    screens: Sequence[Screen],
 ) -> tuple[list[Prepared], list[Rejection], Sequence[bytes]]:
     """What may be stored, what may not, and the texts of all events."""
     events = decode_sound(body, body_format)
@@ -86,6 +112,8 @@ def _prepare_all(
     for position in range(len(frames)):
         try:
             event = events[position] if events is not None else decode_event(frames[position], plain=plain)
+            for screen in screens:
+                event = screen(event)
             prepared.append(
                 prepare(event, position=position, project_id=project_id, now_us=now_us, bounds=bounds)
             )

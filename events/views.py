@@ -23,7 +23,7 @@ from events.errors import IngestError, OutcomeUnknown
 from events.limits import MAX_BODY_BYTES, PUBLISHED
 from events.openapi import describes_ingest
 from events.requests import body_too_large, check_length, read_options
-from events.services import ingest_events
+from events.services import fetch_policy, ingest_events
 from events.submissions import Verdicts
 
 VERDICT_SECONDS = 25.0
@@ -57,6 +57,7 @@ class EventsView(APIView):
             identity=identity,
             body=_read_body(request, headers),
             options=options,
+            policy=fetch_policy(identity),
             request_id=identifier,
             arrived=arrived,
             deliver=lambda answer: _settle(answered, answer),

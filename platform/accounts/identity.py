@@ -17,6 +17,7 @@ class KeyIdentity:
     expires_at: datetime | None
     raw_retention_days: int
     live_limit_days: int | None
+    policy_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

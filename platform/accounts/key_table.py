@@ -38,8 +38,12 @@ class KeyRow:
 
 def key_row(row: Sequence[Any]) -> KeyRow:
     """A row of SELECT_KEYS."""
-    prefix, digest, key_id, project_id, slug, scopes, expires_at, retention, limit, revoked, left = row
-    identity = KeyIdentity(key_id, prefix, project_id, slug, frozenset(scopes), expires_at, retention, limit)
+    prefix, digest, key_id, project_id, slug, scopes, expires_at, retention, limit, policy, revoked, left = (
+        row
+    )
+    identity = KeyIdentity(
+        key_id, prefix, project_id, slug, frozenset(scopes), expires_at, retention, limit, policy
+    )
     return KeyRow(bytes(digest), identity, revoked, left)
 
 

@@ -71,6 +71,19 @@ class Project(models.Model):
         return {"project_id": self.pk}
 
 
+class PolicyVersion(models.Model):
+    """How often what ingest asks of a project's events has changed: each key read tells, within a second.
+
+    A row of its own: saving a project from a form must not bring back an older number.
+    """
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True, related_name="+")
+    version = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.project_id}: {self.version}"
+
+
 class Membership(models.Model):
     """The role of one person in one project."""
 

@@ -20,16 +20,22 @@ Permission = Literal[
     "dashboard.view",
     "alerts.view",
     "events.read",
+    "schemas.view",
+    "rejected.view",
+    "imports.view",
     "pipelines.view",
     "pipelines.edit",
     "alerts.handle",
     "alerts.edit",
+    "rejected.replay",
+    "imports.run",
     "events.write",
     "events.backfill",
     "members.manage",
     "keys.manage",
     "retention.manage",
     "project.edit",
+    "schemas.edit",
     "audit.read",
     "platform.manage",
 ]
@@ -50,18 +56,32 @@ class Scope(models.TextChoices):
 
     INGEST = "ingest", "Ingest: send events"
     READ = "read", "Read: query events, windows and health"
-    MANAGE = "manage", "Manage: read, and change pipelines and alert rules"
+    MANAGE = "manage", "Manage: read, and change pipelines, schemas and alert rules"
     BACKFILL = "backfill", "Backfill: send events older than the live limit"
 
 
 _NOTHING: Final[frozenset[Permission]] = frozenset()
 _VIEWER: Final[frozenset[Permission]] = frozenset({"dashboard.view", "alerts.view"})
-_ANALYST: Final = _VIEWER | frozenset[Permission]({"events.read", "pipelines.view", "pipelines.edit"})
-_OPERATOR: Final = _ANALYST | frozenset[Permission]({"alerts.handle", "alerts.edit"})
-_ADMIN: Final = _OPERATOR | frozenset[Permission](
-    {"events.write", "members.manage", "keys.manage", "retention.manage", "project.edit", "audit.read"}
+_ANALYST: Final = _VIEWER | frozenset[Permission](
+    {"events.read", "schemas.view", "rejected.view", "imports.view", "pipelines.view", "pipelines.edit"}
 )
-_READ: Final = _VIEWER | frozenset[Permission]({"events.read", "pipelines.view"})
+_OPERATOR: Final = _ANALYST | frozenset[Permission](
+    {"alerts.handle", "alerts.edit", "rejected.replay", "imports.run"}
+)
+_ADMIN: Final = _OPERATOR | frozenset[Permission](
+    {
+        "events.write",
+        "members.manage",
+        "keys.manage",
+        "retention.manage",
+        "project.edit",
+        "schemas.edit",
+        "audit.read",
+    }
+)
+_READ: Final = _VIEWER | frozenset[Permission](
+    {"events.read", "schemas.view", "rejected.view", "imports.view", "pipelines.view"}
+)
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.VIEWER: _VIEWER,
@@ -71,9 +91,12 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
 }
 # A key never manages members or keys: one that leaks must not be able to make others.
 SCOPE_PERMISSIONS: Final[Mapping[Scope, frozenset[Permission]]] = {
-    Scope.INGEST: frozenset({"events.write"}),
+    Scope.INGEST: frozenset({"events.write", "imports.run"}),
     Scope.READ: _READ,
-    Scope.MANAGE: _READ | frozenset[Permission]({"pipelines.edit", "alerts.handle", "alerts.edit"}),
+    Scope.MANAGE: _READ
+    | frozenset[Permission](
+        {"pipelines.edit", "alerts.handle", "alerts.edit", "schemas.edit", "rejected.replay", "imports.run"}
+    ),
     Scope.BACKFILL: frozenset({"events.backfill"}),
 }
 SUPERUSER_PERMISSIONS: Final[frozenset[Permission]] = frozenset(PERMISSIONS)

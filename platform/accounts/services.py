@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.errors import InvalidRequest
@@ -31,6 +31,19 @@ def create_project(
     )
     _save(project)
     return project
+
+
+def bump_policy_version(*, project_id: int) -> None:
+    """Have every process that checks keys read the project's policy again, within a second of COMMIT.
+
+    In the transaction of the change itself, after it: two changes at once count one after the other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO accounts_policyversion AS policy (project_id, version) VALUES (%s, 1)"
+            " ON CONFLICT (project_id) DO UPDATE SET version = policy.version + 1",
+            [project_id],
+        )
 
 
 def add_member(*, user: User, project: Project, role: Role) -> Membership:

@@ -16,6 +16,7 @@ from events import services
 from events.connections import connect_writer, conninfo
 from events.epoch import EPOCH
 from events.errors import IngestError
+from events.policies import NOTHING
 from events.requests import IngestOptions
 from events.services import ingest_events
 from events.submissions import Verdicts
@@ -44,6 +45,7 @@ def send(
             identity=identity,
             body=body,
             options=IngestOptions("json", "", "reject" if whole else "store", False),
+            policy=NOTHING,
             request_id="test",
             arrived=time.monotonic(),
             deliver=lambda answer: _settle(answered, answer),

@@ -23,26 +23,46 @@ WEAKEST: dict[Permission, Role | None] = {
     "dashboard.view": Role.VIEWER,
     "alerts.view": Role.VIEWER,
     "events.read": Role.ANALYST,
+    "schemas.view": Role.ANALYST,
+    "rejected.view": Role.ANALYST,
+    "imports.view": Role.ANALYST,
     "pipelines.view": Role.ANALYST,
     "pipelines.edit": Role.ANALYST,
     "alerts.handle": Role.OPERATOR,
     "alerts.edit": Role.OPERATOR,
+    "rejected.replay": Role.OPERATOR,
+    "imports.run": Role.OPERATOR,
     "events.write": Role.ADMIN,
     "members.manage": Role.ADMIN,
     "keys.manage": Role.ADMIN,
     "retention.manage": Role.ADMIN,
     "project.edit": Role.ADMIN,
+    "schemas.edit": Role.ADMIN,
     "audit.read": Role.ADMIN,
     "events.backfill": None,
     "platform.manage": None,
 }
 SCOPES: dict[Scope, set[Permission]] = {
-    Scope.INGEST: {"events.write"},
-    Scope.READ: {"dashboard.view", "alerts.view", "events.read", "pipelines.view"},
+    Scope.INGEST: {"events.write", "imports.run"},
+    Scope.READ: {
+        "dashboard.view",
+        "alerts.view",
+        "events.read",
+        "schemas.view",
+        "rejected.view",
+        "imports.view",
+        "pipelines.view",
+    },
     Scope.MANAGE: {
         "dashboard.view",
         "alerts.view",
         "events.read",
+        "schemas.view",
+        "schemas.edit",
+        "rejected.view",
+        "rejected.replay",
+        "imports.view",
+        "imports.run",
         "pipelines.view",
         "pipelines.edit",
         "alerts.handle",
@@ -79,7 +99,7 @@ def test_a_scope_allows_exactly_its_permissions(scope: Scope, permission: Permis
 
 
 def test_scopes_add_up() -> None:
-    assert key_permissions([Scope.INGEST, Scope.BACKFILL]) == {"events.write", "events.backfill"}
+    assert key_permissions([Scope.READ, Scope.BACKFILL]) == SCOPES[Scope.READ] | {"events.backfill"}
     assert key_permissions([]) == frozenset()
 
 
