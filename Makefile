@@ -15,17 +15,17 @@ PYTEST := $(PY) -m pytest -m "not proof and not community"
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | column -t -s $$'\t'
 
-demo: $(SYNCED) ## everything, with real flights arriving; Ctrl-C stops what it started
-	@exec $(PY) manage.py supervise --demo
+demo: $(SYNCED) ## everything, with real flights arriving; Ctrl-C stops what it started; TLS=1 for https
+	@exec $(PY) manage.py supervise --demo $(if $(TLS),--tls)
 
 up: $(SYNCED) ## the same without the demo project and the flights
-	@exec $(PY) manage.py supervise
+	@exec $(PY) manage.py supervise $(if $(TLS),--tls)
 
 provision: $(SYNCED) ## only PostgreSQL with TimescaleDB, and Redis, left running
 	@$(PY) manage.py provision
 
 test: $(SYNCED) ## everything CI runs
-	@$(PY) manage.py with_servers --tool chromium --tool npm -- $(MAKE) --no-print-directory check tiers
+	@$(PY) manage.py with_servers --tool chromium --tool npm --tool caddy -- $(MAKE) --no-print-directory check tiers
 
 # Each tier is a process of its own: Playwright's event loop and the Community server bear no company.
 tiers: community
@@ -60,7 +60,7 @@ chaos: $(SYNCED) ## the fault suite, long ones too
 	@$(PY) manage.py with_servers -- $(PY) -m pytest tests/chaos
 
 proof: $(SYNCED) ## the long proofs: whole data sets, kills, soaks
-	@$(PY) manage.py with_servers --tool chromium --tool npm -- $(PY) -m pytest -m proof tests
+	@$(PY) manage.py with_servers --tool chromium --tool npm --tool caddy -- $(PY) -m pytest -m proof tests
 
 lock: $(SYNCED) ## pin every dependency again
 	$(UV) pip compile pyproject.toml --extra demo --extra dev --generate-hashes --no-emit-index-url --no-header \

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from provisioning import services
 from provisioning.environment import DATABASE, REDIS, chosen_by_operator, read_environment
@@ -15,6 +16,7 @@ from provisioning.processes import Child, installation, port, replay
 from provisioning.readiness import wait_until_ready
 from provisioning.shell import run
 from provisioning.supervisor import Supervisor
+from provisioning.tls import authority, caddy, write_caddyfile
 
 SAMPLE = '{"type": "hello", "value": 1}'
 
@@ -48,8 +50,8 @@ def child_environment(places: Places, environment: Mapping[str, str]) -> dict[st
     }
 
 
-def require_free_ports(environment: Mapping[str, str]) -> None:
-    for process in ("web", "ingest"):
+def require_free_ports(environment: Mapping[str, str], *, tls: bool) -> None:
+    for process in ("web", "ingest", *(["tls"] if tls else [])):
         number = port(environment, process)
         if not port_is_free(number):
             raise ProvisioningError(
@@ -75,29 +77,41 @@ def prepare(*, places: Places, environment: Mapping[str, str], demo: bool) -> Ac
     return Accounts(said["admin"]["username"], said["admin"]["password"], key)
 
 
-async def supervise(*, places: Places, environment: Mapping[str, str], accounts: Accounts, say: Say) -> None:
+async def supervise(
+    *, places: Places, environment: Mapping[str, str], accounts: Accounts, say: Say, tls: bool = False
+) -> None:
     """Run the processes until a signal; once they answer, say where, and start the replay of the demo."""
     children = installation(environment, places.local)
     web, ingest = (f"http://127.0.0.1:{port(environment, process)}" for process in ("web", "ingest"))
+    if tls:
+        children.append(caddy(write_caddyfile(places=places, environment=environment)))
 
     async def announce() -> list[Child]:
         await wait_until_ready([f"{web}/health/ready", f"{ingest}/health/ready"])
-        say(banner(web, ingest, accounts))
+        if tls:
+            secure = f"https://localhost:{port(environment, 'tls')}"
+            say(banner(secure, secure, accounts, trust=authority(places)))
+        else:
+            say(banner(web, ingest, accounts))
         return [replay(ingest, accounts.ingest_key)] if accounts.ingest_key else []
 
     await Supervisor(root=places.root, environment=environment, say=say).run(children, announce)
 
 
-def banner(web: str, ingest: str, accounts: Accounts) -> str:
+def banner(web: str, ingest: str, accounts: Accounts, *, trust: Path | None = None) -> str:
+    """`trust`: the authority of a certificate that no browser and no curl knows yet."""
     password = accounts.password or "the password you chose"
+    curl = f"curl --cacert {trust}" if trust else "curl"
+    authorization = f"Authorization: Bearer {accounts.ingest_key or 'YOUR_KEY'}"
     lines = [
         "",
         "  Streamgauge is up.",
         f"  Open      {web}/",
         f"  Sign in   {accounts.username} / {password}",
         "  Send an event:",
-        f"    curl {ingest}/api/v1/events -H 'Authorization: Bearer {accounts.ingest_key or 'YOUR_KEY'}' \\",
+        f"    {curl} {ingest}/api/v1/events -H '{authorization}' \\",
         f"      -H 'Content-Type: application/json' -d '{SAMPLE}'",
+        *([f"  Browsers trust it once they have imported {trust}"] if trust else []),
         "  Stop with Ctrl-C.",
         "",
     ]

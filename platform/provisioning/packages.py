@@ -15,6 +15,8 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "-y", "-q")
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
+# Packages whose service of the same name would start at the next boot, on a port of its own.
+SERVICES = frozenset({"redis-server", "caddy"})
 FORWARDED = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -72,8 +74,8 @@ def install_packages(packages: Sequence[str], say: Say) -> None:
             _apt(prefix, ["install", "--no-install-recommends", "postgresql-common"])
             restored.enter_context(_no_main_cluster(prefix))
         _apt(prefix, ["install", "--no-install-recommends", *missing])
-    if "redis-server" in missing:
-        _disable_service(prefix, "redis-server")
+    for service in SERVICES.intersection(missing):
+        _disable_service(prefix, service)
 
 
 def _apt(prefix: Sequence[str], arguments: Sequence[str]) -> None:

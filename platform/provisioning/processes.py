@@ -34,7 +34,7 @@ def installation(environment: Mapping[str, str], local: Path) -> list[Child]:
 
 
 def port(environment: Mapping[str, str], process: str) -> int:
-    default = {"web": "8000", "ingest": "8001"}[process]
+    default = {"web": "8000", "ingest": "8001", "tls": "8443"}[process]
     return int(environment.get(f"STREAMGAUGE_{process.upper()}_PORT", default))
 
 

@@ -54,8 +54,9 @@ def test_the_example_environment_names_only_variables_that_are_read() -> None:
 
 def _variables_read() -> set[str]:
     text = "".join(path.read_text() for path in (ROOT / "platform").rglob("*.py"))
-    # provisioning.processes puts the two ports' names together from the process's name.
-    return set(re.findall(r"STREAMGAUGE_[A-Z_]+", text)) | {"STREAMGAUGE_WEB_PORT", "STREAMGAUGE_INGEST_PORT"}
+    # provisioning.processes puts the ports' names together from the process's name.
+    ports = {f"STREAMGAUGE_{name}_PORT" for name in ("WEB", "INGEST", "TLS")}
+    return set(re.findall(r"STREAMGAUGE_[A-Z_]+", text)) | ports
 
 
 def test_redis_keeps_its_data_and_never_evicts() -> None:

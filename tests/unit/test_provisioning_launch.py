@@ -24,6 +24,13 @@ def test_the_banner_does_not_make_up_what_it_does_not_know() -> None:
     assert "Bearer YOUR_KEY" in text
 
 
+def test_behind_tls_the_curl_trusts_the_local_authority() -> None:
+    secure = "https://localhost:8443"
+    text = banner(secure, secure, Accounts("admin", None, "sg_key"), trust=Path("/here/root.crt"))
+    assert f"curl --cacert /here/root.crt {secure}/api/v1/events" in text
+    assert "imported /here/root.crt" in text
+
+
 def test_each_process_has_its_mode_and_its_port() -> None:
     environment = {
         "STREAMGAUGE_WEB_PORT": "9000",
