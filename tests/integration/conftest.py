@@ -1,6 +1,7 @@
-"""The doors of ingest and what stands behind them, on the test database with real commits."""
+"""Doors of ingest and what stands behind them, and the log of pipelines, on the test database with real commits."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,17 @@ from django.core.management import call_command
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
+from accounts.models import Project
 from config import env
 from events.writer import close_writers
+from processing import idleness
+from processing.models import PipelineVersion
 from provisioning.processes import ingest_command
 from tests.support.databases import server_url, with_database
 from tests.support.doors import DjangoDoor, Door, GatewayDoor, ServerDoor
 from tests.support.ingest import Books, Tenant, make_tenant, wipe
 from tests.support.processes import Process, child_environment, free_port
+from tests.support.windows import Log, deploy, make_project, windows_log
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +85,27 @@ def door(request: pytest.FixtureRequest, doors: dict[str, Door], books: Books) -
 def gateway(doors: dict[str, Door], books: Books) -> Door:
     """One door, for what lies behind all of them."""
     return doors["gateway"]
+
+
+@pytest.fixture
+def log(transactional_db: None) -> Iterator[Log]:
+    """The log of the pipelines, as segments that a test writes."""
+    idleness.forget_looks()
+    with windows_log() as log:
+        yield log
+
+
+@pytest.fixture
+def project(log: Log) -> Project:
+    return make_project()
+
+
+@pytest.fixture
+def version(project: Project) -> PipelineVersion:
+    return deploy(project)
+
+
+@pytest.fixture
+def start(log: Log) -> datetime:
+    """The beginning of a window that is over by an hour."""
+    return log.now().replace(second=0, microsecond=0) - timedelta(hours=1)

@@ -1,7 +1,7 @@
 """Windows closed, revised and finished, whoever else is at work."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -16,38 +16,10 @@ from processing.draining import drain_partitions
 from processing.models import PipelineVersion
 from processing.signals import windows_changed
 from processing.sweeping import close_due, sweep
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, recount_all, windows_log
+from tests.support.windows import ALL, Log, Sent, deploy, fold, recount_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE, LATENESS = timedelta(seconds=10), timedelta(seconds=60)
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    idleness.forget_looks()
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def version(project: Project) -> PipelineVersion:
-    return deploy(project)
-
-
-@pytest.fixture
-def start(log: Log) -> datetime:
-    """The beginning of a window that is over by an hour."""
-    return log.now().replace(second=0, microsecond=0) - timedelta(hours=1)
-
-
-def fold(log: Log, project: Project, *events: Sent, partition: int | None = None) -> None:
-    log.flush(project.pk, events, partition=partition)
-    drain_partitions(partitions=ALL)
 
 
 def test_a_window_closes_when_every_partitions_watermark_has_passed_its_end(

@@ -1,48 +1,18 @@
 """Windows that close without events to push their watermark: idle partitions, idle projects, paused pipelines."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from accounts.models import Project
 from processing import idleness
-from processing.draining import drain_partitions
 from processing.models import PipelineVersion
 from processing.services import pause_pipeline
 from processing.sweeping import close_due, sweep
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import Log, Sent, deploy, fold, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE, LATENESS = timedelta(seconds=10), timedelta(seconds=60)
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    idleness.forget_looks()
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def version(project: Project) -> PipelineVersion:
-    return deploy(project)
-
-
-@pytest.fixture
-def start(log: Log) -> datetime:
-    """The beginning of a window that is over by an hour."""
-    return log.now().replace(second=0, microsecond=0) - timedelta(hours=1)
-
-
-def fold(log: Log, project: Project, *events: Sent, partition: int | None = None) -> None:
-    log.flush(project.pk, events, partition=partition)
-    drain_partitions(partitions=ALL)
 
 
 def make_idle(log: Log, version: PipelineVersion, seconds: float = 11) -> None:

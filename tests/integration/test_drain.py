@@ -1,7 +1,6 @@
 """Segments out of the log and into partial windows, once."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,25 +12,9 @@ from processing.connections import close_worker_connections, worker_connection
 from processing.draining import drain_partitions
 from processing.folding import save
 from processing.models import PipelineVersion
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import ALL, Log, Sent, deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def version(project: Project) -> PipelineVersion:
-    return deploy(project)
 
 
 def test_it_folds_what_waits_and_empties_the_log(

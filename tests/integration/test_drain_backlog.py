@@ -1,23 +1,15 @@
 """A backlog after workers died again and again: no one of its segments is to blame."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from processing.connections import worker_connection
 from processing.draining import SEGMENTS_EACH, drain_partitions
 from processing.storage import MAX_ATTEMPTS, STAGE_SEGMENT, begin_attempt
 from tests.support.waiting import wait_for
-from tests.support.windows import Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import Log, Sent, deploy, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PARTITION = 7
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
 
 
 def test_only_what_a_dead_worker_had_taken_is_tried_one_by_one(log: Log) -> None:

@@ -22,26 +22,10 @@ from processing.storage import MAX_ATTEMPTS
 from tests.support.databases import server_url, with_database
 from tests.support.processes import Process, child_environment
 from tests.support.waiting import wait_for
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import ALL, Log, Sent, deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 POISON = -666.0
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def version(project: Project) -> PipelineVersion:
-    return deploy(project)
 
 
 @contextmanager

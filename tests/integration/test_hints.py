@@ -22,7 +22,7 @@ from tests.support.databases import server_url, with_database
 from tests.support.processes import Process, child_environment
 from tests.support.servers import OwnRedis, own_redis
 from tests.support.waiting import wait_for
-from tests.support.windows import Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import Log, Sent, deploy, make_project
 
 QUEUE = "celery"
 BROKER_ERRORS = (OSError, redis.RedisError, KombuError)
@@ -107,12 +107,6 @@ def test_stored_events_mark_their_partitions(monkeypatch: pytest.MonkeyPatch) ->
         using="default",
     )
     assert marked == {("default", 4), ("default", 5)}
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
 
 
 @contextmanager

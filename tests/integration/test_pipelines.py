@@ -1,7 +1,6 @@
 """Deploying, pausing and resuming pipelines."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
@@ -18,20 +17,9 @@ from processing.errors import InvalidDefinition
 from processing.models import Pipeline, PipelineVersion
 from processing.selectors import lag, latest_windows
 from processing.services import close_windows, ensure_default_pipelines, pause_pipeline, resume_pipeline
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import ALL, Log, Sent, deploy, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
 
 
 def routes(log: Log, project: Project) -> list[str]:

@@ -1,6 +1,5 @@
 """The oracle: windows against raw events. Each test that expects a difference is a mutant that it must catch."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
 
@@ -13,31 +12,10 @@ from processing.errors import NotRecountable
 from processing.models import PipelineVersion
 from processing.recounting import Recount, recount
 from processing.services import close_windows, pause_pipeline
-from tests.support.windows import ALL, Log, Sent, deploy, make_project, windows_log
+from tests.support.windows import ALL, Log, Sent, deploy, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = timedelta(seconds=10)
-
-
-@pytest.fixture
-def log(transactional_db: None) -> Iterator[Log]:
-    with windows_log() as log:
-        yield log
-
-
-@pytest.fixture
-def project(log: Log) -> Project:
-    return make_project()
-
-
-@pytest.fixture
-def version(project: Project) -> PipelineVersion:
-    return deploy(project)
-
-
-@pytest.fixture
-def start(log: Log) -> datetime:
-    return log.now().replace(second=0, microsecond=0) - timedelta(hours=1)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from events.partitions import PARTITIONS, partition_of
 from processing.catalog import forget_routers
 from processing.connections import close_worker_connections
 from processing.definitions import Definition
+from processing.draining import drain_partitions
 from processing.models import Pipeline, PipelineVersion
 from processing.recounting import Recount, recount
 from processing.services import deploy_pipeline
@@ -202,3 +203,8 @@ def deploy(
 def recount_all(version: PipelineVersion, log: Log) -> Recount:
     now = log.now()
     return recount(pipeline=version.pipeline, start=now - timedelta(days=2), end=now + timedelta(days=1))
+
+
+def fold(log: Log, project: Project, *events: Sent, partition: int | None = None) -> None:
+    log.flush(project.pk, events, partition=partition)
+    drain_partitions(partitions=ALL)
