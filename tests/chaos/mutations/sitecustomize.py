@@ -44,10 +44,13 @@ def no_flush_receipt(writer: Any) -> None:
 
 def state_apart_from_deletion(draining: Any) -> None:
     """Commit the folded state on a connection of its own."""
+    from events.packed import register_packed_arrays
+
     save = draining.save
 
     def apart(cursor: Any, fold: Any, router: Any) -> None:
         connection = type(cursor.connection).connect(_dsn(cursor.connection))
+        register_packed_arrays(connection)
         with connection, connection.cursor() as other:
             save(other, fold, router)
 
