@@ -1,10 +1,13 @@
-"""Scratch databases on the provisioned server: made, migrated, dropped."""
+"""Scratch databases on the provisioned server: copied from one that was migrated, and dropped."""
 
+import atexit
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,15 +52,50 @@ class ScratchDatabase:
 def scratch_database(purpose: str, *, server: str | None = None) -> Iterator[ScratchDatabase]:
     """A migrated database named streamgauge_<purpose>_<random>, dropped at the end."""
     server = server or server_url()
-    name = f"streamgauge_{purpose}_{secrets.token_hex(4)}"
-    _administer(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    database = ScratchDatabase(with_database(server, name))
+    name = _new_name(purpose)
+    _create(server, name, template=_template(server))
     try:
-        environment = child_environment({"STREAMGAUGE_DATABASE_URL": database.url, **_redis()})
-        run_manage(environment, "migrate", "--skip-checks", "--noinput", "--verbosity", "0")
-        yield database
+        yield ScratchDatabase(with_database(server, name))
     finally:
-        _administer(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop(server, name)
+
+
+@cache
+def _template(server: str) -> str:
+    """A migrated database of this run, to copy: a copy takes a tenth of what migrations take."""
+    name = _new_name("template")
+    _create(server, name, template="template0")  # unlike template1, nobody can be connected to it
+    atexit.register(_drop_if_there, server, name)
+    environment = child_environment({"STREAMGAUGE_DATABASE_URL": with_database(server, name), **_redis()})
+    run_manage(environment, "migrate", "--skip-checks", "--noinput", "--verbosity", "0")
+    # TimescaleDB's scheduler stays connected to any database that lets it, and a database in use is not copied.
+    _administer(server, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+    _administer(
+        server,
+        sql.SQL("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {}").format(
+            sql.Literal(name)
+        ),
+    )
+    return name
+
+
+def _new_name(purpose: str) -> str:
+    return f"streamgauge_{purpose}_{secrets.token_hex(4)}"
+
+
+def _create(server: str, name: str, *, template: str) -> None:
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _administer(server, statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def _drop(server: str, name: str) -> None:
+    _administer(server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _drop_if_there(server: str, name: str) -> None:
+    """A server of a test's own has gone with its databases."""
+    with contextlib.suppress(psycopg.OperationalError):
+        _drop(server, name)
 
 
 def _redis() -> dict[str, str]:
