@@ -216,6 +216,8 @@ async def _send_answer(send: Send, answer: Answer, identifier: str) -> None:
 def _extra_headers(answer: Answer) -> Iterable[tuple[bytes, bytes]]:
     if answer.retry_after is not None:
         yield b"retry-after", b"%d" % answer.retry_after
+    if answer.replayed:
+        yield b"idempotent-replayed", b"true"
     if answer.status == 401:
         yield b"www-authenticate", b'Bearer realm="streamgauge"'
     if answer.status in {408, 413}:

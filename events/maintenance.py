@@ -24,6 +24,7 @@ class Rule:
 # The live page reads a quarter of an hour of counts by second, and one minute of latencies.
 RULES: Final = (
     Rule("ingest_flush", query("prune_ingest_flush"), timedelta(days=1)),
+    Rule("idempotency", query("prune_idempotency"), timedelta(days=1)),
     Rule("event_tail", query("prune_event_tail"), timedelta(minutes=15)),
     Rule("ingest_latency", query("prune_ingest_latency"), timedelta(days=1)),
     Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),

@@ -17,7 +17,7 @@ import uuid_utils.compat
 
 from events.connections import connect_writer
 from events.errors import IngestError, OutcomeUnknown, Overloaded
-from events.flushes import Flush, Outcome, verdicts_of
+from events.flushes import Flush, Outcome, answers_of
 from events.limits import FLUSH_BYTES, FLUSH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS
 from events.packed import register_packed_arrays
 from events.signals import events_stored
@@ -144,7 +144,7 @@ class Writer:
         outcome: Outcome | None = None
         try:
             outcome = self._commit(flush)
-            answers = verdicts_of(flush, outcome)
+            answers = answers_of(flush, outcome)
         except OutcomeUnknown as error:
             answers = [error] * len(submissions)
         except Exception:  # the thread's boundary: a defect must not stop every later request

@@ -22,7 +22,7 @@ def acknowledge_before_commit(writer: Any) -> None:
     commit = writer.Writer._commit
 
     def _commit(self: Any, flush: Any) -> Any:
-        verdicts = writer.verdicts_of(flush, writer.Outcome(datetime.now(UTC)))
+        verdicts = writer.answers_of(flush, writer.Outcome(datetime.now(UTC)))
         for submission, verdict in zip(flush.submissions, verdicts, strict=True):
             submission.deliver(verdict)
             submission.deliver = lambda answer: None
