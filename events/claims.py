@@ -63,7 +63,7 @@ def claim_keys(cursor: Cursor, flush: Flush, outcome: Outcome) -> Claims:
             kept += _spooled_before(submission, known=own is not None, same=same)
         else:
             claims.settled[place] = _answer(own is not None, same, answer, replayed=True)
-    if len(kept) < len(flush.submissions) or claims.settled:
+    if kept != flush.submissions:
         claims.flush = Flush(kept, flush.id)
     return claims
 

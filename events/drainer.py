@@ -85,7 +85,7 @@ class Drainer:
         trial = self._breaker.begin_trial()
         if not trial and self._breaker.state != "closed":
             return LOOK_SECONDS
-        spool = self._spool if trial or len(self._spool) else next(self._orphans)
+        spool = self._spool if trial or self._spool.entries else next(self._orphans)
         try:
             rest = self._drain_one(spool) if spool else LOOK_SECONDS
         except PASSING as error:
@@ -162,7 +162,7 @@ class Drainer:
         """Each for as many turns as it has entries: one that cannot be stored holds up no other spool."""
         for orphan in adopt_orphans(self._spool.folder, self._using):
             try:
-                for _ in range(len(orphan)):
+                for _ in range(orphan.entries):
                     yield orphan
             finally:
-                orphan.close(discard=len(orphan) == 0)
+                orphan.close(discard=orphan.entries == 0)

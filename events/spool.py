@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from uuid import UUID
 
 import structlog
@@ -74,7 +74,7 @@ class Spool:
         self,
         folder: Path,
         slot: str,
-        lock: int,
+        lock: BinaryIO,
         *,
         max_bytes: int = MAX_BYTES,
         max_entries: int = MAX_ENTRIES,
@@ -98,8 +98,8 @@ class Spool:
         """Whether the last entry did not fit, a moment ago."""
         return time.monotonic() < self._refused_until
 
-    def __len__(self) -> int:
-        """Entries."""
+    @property
+    def entries(self) -> int:
         return self._count
 
     def append(self, flush_id: UUID, events: int, payload: bytes) -> None:
@@ -154,7 +154,7 @@ class Spool:
             self._file.close()
             for suffix in ("", "-wal", "-shm") if discard else ():
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            os.close(self._lock_file)
+            self._lock_file.close()
 
     def _shrink(self) -> None:
         """Give back the disk after an outage. A failure costs room only."""
@@ -183,7 +183,7 @@ def adopt_orphans(folder: Path, using: str) -> Iterator[Spool]:
             if path.exists():
                 yield Spool(folder, path.stem, lock)
             else:  # its last owner discarded it in between
-                os.close(lock)
+                lock.close()
 
 
 def all_waiting(folder: Path) -> Waiting:
@@ -211,15 +211,15 @@ def _waiting(file: sqlite3.Connection) -> Waiting:
     return Waiting(*row)
 
 
-def _take(folder: Path, slot: str) -> int | None:
+def _take(folder: Path, slot: str) -> BinaryIO | None:
     """The slot's lock, on a file beside SQLite's own, whose locks closing another descriptor would drop."""
-    descriptor = os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.fdopen(os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(descriptor)
+        file.close()
         return None
-    return descriptor
+    return file
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -78,7 +78,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name=f"writer-{using}", daemon=True)
         self._drainer = (
             Drainer(using=using, spool=spool, breaker=self._breaker, connect=connect, told=self._tell)
-            if spool
+            if spool is not None
             else None
         )
         self._thread.start()

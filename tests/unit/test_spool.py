@@ -44,9 +44,9 @@ def test_entries_come_out_in_the_order_they_went_in(spool: Spool) -> None:
     sent = [uuid4() for _ in range(5)]
     for each in sent:
         spool.append(each, 1, b"x")
-    assert len(spool) == 5
+    assert spool.entries == 5
     assert ids(spool) == sent
-    assert (len(spool), spool.oldest()) == (0, None)
+    assert (spool.entries, spool.oldest()) == (0, None)
 
 
 def test_an_entry_is_what_went_in(spool: Spool) -> None:
@@ -61,7 +61,7 @@ def test_the_same_flush_is_kept_once(spool: Spool) -> None:
     flush = uuid4()
     spool.append(flush, 1, b"x")
     spool.append(flush, 1, b"x")
-    assert (len(spool), spool.waiting().bytes) == (1, 1)
+    assert (spool.entries, spool.waiting().bytes) == (1, 1)
     assert ids(spool) == [flush]
 
 
@@ -86,7 +86,7 @@ def test_it_is_bounded_in_entries_and_bytes_and_takes_more_once_there_is_room(
     with pytest.raises(SpoolFull):
         spool.append(uuid4(), 1, b"x" * size)
     assert spool.full
-    assert len(spool) == fits
+    assert spool.entries == fits
     entry = spool.oldest()
     assert entry is not None
     spool.remove(entry)
@@ -130,7 +130,7 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"ready\n"
         mine = open_own(tmp_path, "default")  # another slot: the first one is held
-        assert len(mine) == 0
+        assert mine.entries == 0
         assert list(adopt_orphans(tmp_path, "default")) == []
         holder.kill()
     (orphan,) = adopt_orphans(tmp_path, "default")
@@ -149,7 +149,7 @@ def test_what_was_kept_is_there_when_the_slot_is_opened_again(tmp_path: Path) ->
     spool.append(kept, 1, b"x")
     spool.close()
     again = open_own(tmp_path, "default")
-    assert len(again) == 1
+    assert again.entries == 1
     assert ids(again) == [kept]
     again.close()
 
