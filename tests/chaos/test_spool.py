@@ -1,4 +1,4 @@
-"""PostgreSQL is gone for a while and the spool is on: requests are answered all the time, and each event ends stored once."""
+"""PostgreSQL is gone for a while and the spool is on: nobody waits, and each event ends stored once."""
 
 import os
 import secrets
@@ -39,9 +39,9 @@ class Outage:
     def database(self) -> ScratchDatabase:
         return self.stack.database
 
-    def start_ingest(self, **overrides: str) -> Serving:
+    def start_ingest(self, port: int | None = None, **overrides: str) -> Serving:
         spool = {"STREAMGAUGE_SPOOL": "1", "STREAMGAUGE_SPOOL_DIR": str(self.folder), **overrides}
-        return self.stack.start_ingest(**spool)
+        return self.stack.start_ingest(port, **spool)
 
     def kill_database(self) -> None:
         pid = self.cluster.pid()

@@ -271,12 +271,8 @@ def test_an_entry_that_cannot_be_stored_holds_up_no_other_and_stays(
     database.mend()
     make(connect=database.connect)
     wait_for(lambda: books.stored(tenant.id) == 1, seconds=SECONDS, what="the sound entry to be stored")
-    waiting = wait_for(
-        lambda: (found := all_waiting(tmp_path)).entries == 1 and found,
-        seconds=SECONDS,
-        what="one to be left",
-    )
-    assert waiting.failed == 1
+    wait_for(lambda: all_waiting(tmp_path).entries == 1, seconds=SECONDS, what="one to be left")
+    wait_for(lambda: all_waiting(tmp_path).failed == 1, seconds=SECONDS, what="it to be marked")
 
 
 def test_a_database_that_is_blocked_for_long_is_answered_by_the_spool(
