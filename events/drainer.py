@@ -160,7 +160,7 @@ class Drainer:
 
     def _drained_orphans(self) -> Iterator[Spool]:
         """Each for as many turns as it has entries: one that cannot be stored holds up no other spool."""
-        for orphan in adopt_orphans(self._spool.folder, self._using):
+        for orphan in adopt_orphans(self._spool.folder, self._spool.name):
             try:
                 for _ in range(orphan.entries):
                     yield orphan

@@ -73,6 +73,7 @@ class Spool:
     def __init__(
         self,
         folder: Path,
+        name: str,
         slot: str,
         lock: BinaryIO,
         *,
@@ -80,6 +81,7 @@ class Spool:
         max_entries: int = MAX_ENTRIES,
     ) -> None:
         self.folder = folder
+        self.name = name
         self._lock_file = lock
         self._path = folder / f"{slot}.sqlite3"
         self._max_bytes = max_bytes
@@ -162,26 +164,29 @@ class Spool:
             self._file.executescript("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
 
 
-def open_own(
-    folder: Path, using: str, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES
-) -> Spool:
-    """The first slot that no process holds, with what a dead one left in it. Raises OSError or sqlite3.Error."""
+def open_own(folder: Path, name: str, *, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> Spool:
+    """The first slot that no process holds, with what a dead one left in it. Raises OSError or sqlite3.Error.
+
+    `name` says which database the events are for: what waits for one never goes to another.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in range(SLOTS):
-        slot = f"{using}-{number}"
+        slot = f"{name}-{number}"
         lock = _take(folder, slot)
         if lock is not None:
-            return Spool(folder, slot, lock, max_bytes=max_bytes, max_entries=max_entries)
+            return Spool(folder, name, slot, lock, max_bytes=max_bytes, max_entries=max_entries)
     raise OSError(f"All {SLOTS} slots of the spool in {folder} are taken.")
 
 
-def adopt_orphans(folder: Path, using: str) -> Iterator[Spool]:
-    """The spools of dead processes, each held until the caller closes or discards it."""
-    for path in sorted(folder.glob(f"{using}-*.sqlite3")):
+def adopt_orphans(folder: Path, name: str) -> Iterator[Spool]:
+    """The spools of dead processes for the same database, each held until the caller closes it."""
+    for path in sorted(folder.glob("*.sqlite3")):
+        if path.stem.rpartition("-")[0] != name:
+            continue
         lock = _take(folder, path.stem)
         if lock is not None:
             if path.exists():
-                yield Spool(folder, path.stem, lock)
+                yield Spool(folder, name, path.stem, lock)
             else:  # its last owner discarded it in between
                 lock.close()
 

@@ -143,6 +143,19 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
     mine.close()
 
 
+def test_what_waits_for_one_database_is_not_taken_over_for_another(tmp_path: Path) -> None:
+    for name in ("demo", "demo-2"):
+        spool = open_own(tmp_path, name)
+        spool.append(uuid4(), 1, name.encode())
+        spool.close()
+    for name in ("demo", "demo-2"):
+        (orphan,) = adopt_orphans(tmp_path, name)
+        entry = orphan.oldest()
+        assert entry is not None
+        assert entry.payload == name.encode()
+        orphan.close()
+
+
 def test_what_was_kept_is_there_when_the_slot_is_opened_again(tmp_path: Path) -> None:
     spool = open_own(tmp_path, "default")
     kept = uuid4()
