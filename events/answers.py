@@ -1,6 +1,6 @@
 """What a door answers: verdicts as JSON, errors as RFC 9457 problem details. Plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `retry_after` is in seconds."""
+    """An HTTP answer. `retry_after` is in seconds; `replayed` says that it was given before."""
 
     status: int
     content_type: str
     body: bytes
     retry_after: int | None = None
+    replayed: bool = False
 
 
 def problem(
@@ -44,7 +45,7 @@ def problem(
 def error_answer(error: IngestError, request_id: str) -> Answer:
     """The answer to a request that was refused as a whole."""
     if isinstance(error, RequestRefused):
-        return problem(error.status, error.code, error.detail, request_id)
+        return problem(error.status, error.code, error.detail, request_id, retry_after=error.retry_after)
     if isinstance(error, Overloaded):
         return problem(503, "overloaded", error.detail, request_id, retry_after=error.retry_after)
     if isinstance(error, OutcomeUnknown):
@@ -53,21 +54,39 @@ def error_answer(error: IngestError, request_id: str) -> Answer:
 
 
 def verdict_answer(verdicts: Verdicts, request_id: str, *, dry_run: bool) -> Answer:
-    """200 all good, 207 some refused, 422 all refused (or any, when the request wanted all or nothing)."""
+    """200 all good, 207 some refused, 422 all refused (or any, when the request wanted all or nothing), 202 spooled."""
     members: dict[str, Any] = {
         "accepted": verdicts.accepted,
-        "duplicates": verdicts.duplicates,
+        "duplicates": None if verdicts.spooled else verdicts.duplicates,
         "rejected": len(verdicts.rejections),
         "ids": verdicts.ids,
         "errors": [error_member(rejection) for rejection in verdicts.rejections],
     }
     if dry_run:
         members["dry_run"] = True
-    if not verdicts.rejections:
-        return Answer(200, JSON, _encode(members))
-    if verdicts.accepted or verdicts.duplicates:
-        return Answer(207, JSON, _encode(members))
-    return problem(422, "events_rejected", "No event was stored; see errors.", request_id, **members)
+    if verdicts.spooled:
+        members["durability"] = "spooled"
+    replayed = bool(verdicts.replay_of)
+    status = status_of(verdicts)
+    if status != 422:
+        return Answer(status, JSON, _encode(members), replayed=replayed)
+    refused = problem(
+        422,
+        "events_rejected",
+        "No event was stored; see errors.",
+        verdicts.replay_of or request_id,
+        **members,
+    )
+    return replace(refused, replayed=replayed)
+
+
+def status_of(verdicts: Verdicts) -> int:
+    """The HTTP status of verdicts."""
+    if verdicts.rejections and not verdicts.accepted and not verdicts.duplicates:
+        return 422
+    if verdicts.spooled:
+        return 202
+    return 207 if verdicts.rejections else 200
 
 
 def error_member(rejection: Rejection) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def to_response(answer: Answer, *, authenticate: str | None = None) -> HttpRespo
     response = HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
     if answer.retry_after is not None:
         response["Retry-After"] = str(answer.retry_after)
+    if answer.replayed:
+        response["Idempotent-Replayed"] = "true"
     if authenticate:
         response["WWW-Authenticate"] = authenticate
     return response

@@ -23,11 +23,12 @@ class InvalidEvent(IngestError):
 class RequestRefused(IngestError):
     """Correct the request: nothing of it was stored. `status` is the HTTP status of the answer."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class Overloaded(IngestError):

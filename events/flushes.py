@@ -1,7 +1,7 @@
 """A flush: whole requests committed together under one id, and the books of what became of them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from events.errors import InvalidEvent
+from events.errors import IngestError, InvalidEvent
 from events.preparing import Prepared
 from events.submissions import Rejection, Submission, Verdicts
 
@@ -27,9 +27,11 @@ class Flush:
     id: UUID = field(default_factory=uuid_utils.compat.uuid7)
     events: list[Prepared] = field(init=False)
     starts: list[int] = field(init=False)
+    keyed: bool = field(init=False)  # whether a request came with an Idempotency-Key
 
     def __post_init__(self) -> None:
         self.events, self.starts = [], []
+        self.keyed = any(submission.keyed for submission in self.submissions)
         for submission in self.submissions:
             self.starts.append(len(self.events))
             self.events += submission.prepared
@@ -43,6 +45,10 @@ class Outcome:
     duplicates: set[int] = field(default_factory=set)
     refused: dict[int, InvalidEvent] = field(default_factory=dict)
     partitions: frozenset[int] = frozenset()
+    part: Flush | None = (
+        None  # what its positions count through, where requests answered before were left out
+    )
+    settled: dict[int, Verdicts | IngestError] = field(default_factory=dict)  # answers by place in the flush
 
     def keeps(self, position: int) -> bool:
         return position not in self.duplicates and position not in self.refused
@@ -71,8 +77,21 @@ def replayed_outcome(received_at: datetime, duplicates: bytes | None, refused: b
     )
 
 
-def verdicts_of(flush: Flush, outcome: Outcome) -> list[Verdicts]:
+def answers_of(flush: Flush, outcome: Outcome) -> Sequence[Verdicts | IngestError]:
     """The answer to each request of a committed flush, in the flush's order."""
+    part = outcome.part or flush
+    verdicts = verdicts_of(part, outcome)
+    if not outcome.settled:
+        return verdicts
+    found = {id(submission): each for submission, each in zip(part.submissions, verdicts, strict=True)}
+    return [
+        outcome.settled[place] if place in outcome.settled else found[id(submission)]
+        for place, submission in enumerate(flush.submissions)
+    ]
+
+
+def verdicts_of(flush: Flush, outcome: Outcome) -> list[Verdicts]:
+    """The verdicts of the requests that a flush stored."""
     if not outcome.duplicates and not outcome.refused:
         return [_clean_verdicts(submission) for submission in flush.submissions]
     return [
@@ -121,13 +140,14 @@ def _ids(submission: Submission, kept: list[Prepared]) -> list[str | None]:
 
 
 def all_rejections(flush: Flush, outcome: Outcome) -> list[tuple[Submission, Rejection]]:
-    """Each event refused in the flush, by the decoder or by the database. None of requests stored whole or not."""
+    """Each event refused in the flush, by the decoder or by the database. None of requests stored whole or not at all,
+    unless they were accepted before."""
     found: list[tuple[Submission, Rejection]] = []
     for submission, start in zip(flush.submissions, flush.starts, strict=True):
         rejections = submission.rejections
         if outcome.refused:
             rejections = [*rejections, *refused_by_database(submission, start, outcome)]
-        if not submission.whole:
+        if not submission.whole or submission.spooled:
             found += [(submission, rejection) for rejection in rejections]
     return found
 

@@ -18,6 +18,7 @@ from accounts.roles import key_permissions
 from events.answers import JSON, Answer, error_answer, problem, verdict_answer
 from events.connections import conninfo
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
+from events.ingest_keys import resolve_key
 from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
 from events.policies import Policy, remembered_policy
 from events.requests import body_too_large, check_length, read_options
@@ -132,7 +133,7 @@ class Gateway:
         if self._keys is None:
             self._keys = KeyCache(conninfo=conninfo)
         key = bearer(headers.get("authorization", "").encode("latin-1"))
-        return self._keys.resolve_cached(key) or await self._keys.resolve(key)
+        return await resolve_key(self._keys, key)
 
     async def _read_body(self, receive: Receive) -> bytes:
         """The whole body, within its limits in bytes and time, and within what this process may hold."""
@@ -194,8 +195,11 @@ def _own_answer(scope: Scope) -> Answer:
     if scope["path"] == "/health/live":
         return Answer(200, JSON, b'{"status":"ok"}')
     if scope["path"] == "/health/ready":
-        if get_writer("default").healthy:
+        writer = get_writer("default")
+        if writer.healthy:
             return Answer(200, JSON, b'{"status":"ok"}')
+        if writer.ready:
+            return Answer(200, JSON, b'{"status":"ok","durability":"spooled"}')
         return problem(503, "not_ready", "The database does not answer.", request_id(None), retry_after=1)
     if scope["path"] == EVENTS_PATH:
         return problem(405, "method_not_allowed", "Send events with POST.", request_id(None))
@@ -216,6 +220,8 @@ async def _send_answer(send: Send, answer: Answer, identifier: str) -> None:
 def _extra_headers(answer: Answer) -> Iterable[tuple[bytes, bytes]]:
     if answer.retry_after is not None:
         yield b"retry-after", b"%d" % answer.retry_after
+    if answer.replayed:
+        yield b"idempotent-replayed", b"true"
     if answer.status == 401:
         yield b"www-authenticate", b'Bearer realm="streamgauge"'
     if answer.status in {408, 413}:

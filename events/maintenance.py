@@ -19,11 +19,14 @@ class Rule:
     age: timedelta
 
 
-# A flush whose COMMIT got lost is retried for seconds, a dead process's spool for hours: a day covers both.
+# A flush whose COMMIT got lost is retried for seconds, and a spool is drained within hours: a day covers both. Should
+# an entry of the spool be older, the key of `event` finds what it had stored (docs/operating.md, "The spool").
+# Idempotency keys are promised for a day.
 # Refused events wait a month for somebody to correct them; they carry their raw bytes, and any key can make them.
 # The live page reads a quarter of an hour of counts by second, and one minute of latencies.
 RULES: Final = (
     Rule("ingest_flush", query("prune_ingest_flush"), timedelta(days=1)),
+    Rule("idempotency", query("prune_idempotency"), timedelta(days=1)),
     Rule("event_tail", query("prune_event_tail"), timedelta(minutes=15)),
     Rule("ingest_latency", query("prune_ingest_latency"), timedelta(days=1)),
     Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),

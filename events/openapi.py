@@ -39,10 +39,11 @@ VERDICTS: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "accepted": {"type": "integer"},
-        "duplicates": {"type": "integer"},
+        "duplicates": {"type": "integer", "nullable": True, "description": "null: spooled, so not known yet"},
         "rejected": {"type": "integer"},
         "ids": {"type": "array", "items": {"type": "string", "nullable": True}},
         "errors": {"type": "array", "items": _ERROR},
+        "durability": {"type": "string", "enum": ["spooled"]},
     },
 }
 PROBLEM: Final[dict[str, Any]] = {
@@ -59,6 +60,7 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 _REFUSALS: Final = {
     400: "Malformed", 401: "No key, or a bad one", 403: "A key without the scope ingest", 408: "Too slow a body",
+    409: "A request with this Idempotency-Key is being stored",
     413: "Too many bytes or events", 415: "Unsupported type, charset or encoding", 422: "Each event was refused",
     503: "Overloaded, or the outcome is unknown: send again after Retry-After with the same ids",
 }  # fmt: skip
@@ -70,6 +72,12 @@ describes_ingest = extend_schema(
     parameters=[
         OpenApiParameter("on_error", str, enum=["store", "reject"], description="reject: all or nothing"),
         OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="validate only"),
+        OpenApiParameter(
+            "Idempotency-Key",
+            {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            OpenApiParameter.HEADER,
+            description="The same key and body within a day is answered as the first was, and stored once.",
+        ),
     ],
     request={
         "application/json": {
@@ -79,6 +87,9 @@ describes_ingest = extend_schema(
     },
     responses={
         200: OpenApiResponse(VERDICTS, "Every event is stored, or was"),
+        202: OpenApiResponse(
+            VERDICTS, "The database is away: kept on the server's disk, and stored when it is back"
+        ),
         207: OpenApiResponse(VERDICTS, "Some events were refused; the others are stored"),
         **{
             (status, "application/problem+json"): OpenApiResponse(PROBLEM, text)
@@ -93,6 +104,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     target_class = "accounts.authentication.ApiKeyAuthentication"
     name = "apiKey"
+    match_subclasses = True
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "An API key, sg_…"}

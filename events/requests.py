@@ -1,5 +1,6 @@
 """What a request's headers and query ask for, the same at every HTTP door. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,6 +12,7 @@ from events.limits import MAX_BODY_BYTES
 
 _FORMATS: Final[dict[str, BodyFormat]] = {"application/json": "json", "application/x-ndjson": "ndjson"}
 _PARAMETERS: Final = frozenset({"on_error", "dry_run"})
+_is_idempotency_key: Final = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 _TRUE: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -22,14 +24,16 @@ class IngestOptions:
     encoding: str
     on_error: Literal["store", "reject"]
     dry_run: bool
+    idempotency_key: str = ""
 
 
 def read_options(headers: Mapping[str, str], query: str) -> IngestOptions:
     """From lower-case headers and the query string. Raises RequestRefused (400, 415)."""
     body_format = _body_format(headers.get("content-type", ""))
     encoding = headers.get("content-encoding", "").strip().lower()
+    key = _idempotency_key(headers.get("idempotency-key"))
     if not query:
-        return IngestOptions(body_format, encoding, "store", False)
+        return IngestOptions(body_format, encoding, "store", False, key)
     parameters = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
     if unknown := parameters.keys() - _PARAMETERS:
         raise RequestRefused(
@@ -45,7 +49,19 @@ def read_options(headers: Mapping[str, str], query: str) -> IngestOptions:
         raise RequestRefused(
             400, "invalid_parameter", f"dry_run must be 1 or 0, not {parameters['dry_run']!r}."
         )
-    return IngestOptions(body_format, encoding, "reject" if on_error == "reject" else "store", dry_run)
+    return IngestOptions(body_format, encoding, "reject" if on_error == "reject" else "store", dry_run, key)
+
+
+def _idempotency_key(text: str | None) -> str:
+    if text is None:
+        return ""
+    if not _is_idempotency_key(text):
+        raise RequestRefused(
+            400,
+            "invalid_header",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters, without spaces.",
+        )
+    return text
 
 
 def _body_format(content_type: str) -> BodyFormat:

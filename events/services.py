@@ -12,10 +12,11 @@ from accounts.identity import KeyIdentity
 from events.compression import decompress
 from events.decoding import BodyFormat, Frames, decode_event, decode_sound, looks_plain, split_body
 from events.errors import IngestError, InvalidEvent, Overloaded
+from events.idempotency import in_flight, keyed_request, made_id
 from events.policies import Policy, Screen, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
-from events.submissions import Rejection, Submission, Verdicts
+from events.submissions import Keyed, Rejection, Submission, Verdicts
 from events.writer import get_writer
 
 _TYPE_IN: Final = re.compile(rb'"type"\s*:\s*"([A-Za-z0-9._:/-]{1,200})"')
@@ -37,9 +38,11 @@ def ingest_events(
 
     `body` is as it came over the wire (`options.encoding`); `arrived` is when, in monotonic seconds. `deliver` is
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
-    the writer's thread. Raises RequestRefused (nothing stored), Overloaded (nothing stored, try again).
+    the writer's thread. Raises RequestRefused (nothing stored; 409 while the same Idempotency-Key is on its way),
+    Overloaded (nothing stored, try again).
     """
     plain_body = decompress(body, options.encoding)
+    keyed = keyed_request(project_id=identity.project_id, options=options, body=plain_body)
     now_us = time.time_ns() // 1000
     prepared, rejections, frames = _prepare_all(
         plain_body,
@@ -48,10 +51,16 @@ def ingest_events(
         now_us=now_us,
         bounds=_bounds(identity, now_us),
         screens=policy.screens,
+        keyed=keyed,
     )
     whole = options.on_error == "reject"
-    if options.dry_run or (whole and rejections):
-        deliver(_unstored(prepared, rejections, frames, whole=whole))
+    if whole and rejections:
+        prepared = []
+        if keyed is None or options.dry_run:
+            deliver(Verdicts(0, 0, rejections, [None] * len(frames)))
+            return
+    if options.dry_run:
+        deliver(_unstored(prepared, rejections, frames))
         return
     submission = Submission(
         project_id=identity.project_id,
@@ -65,8 +74,10 @@ def ingest_events(
         whole=whole,
         logged="backfill" not in identity.scopes,
         deliver=deliver,
+        keyed=keyed,
     )
-    get_writer(using).submit(submission)
+    with in_flight.holding(submission, using):
+        get_writer(using).submit(submission)
 
 
 def fetch_policy(identity: KeyIdentity) -> Policy:
@@ -99,6 +110,7 @@ def _prepare_all(
     now_us: int,
     bounds: Bounds,
     screens: Sequence[Screen],
+    keyed: Keyed | None,
 ) -> tuple[list[Prepared], list[Rejection], Sequence[bytes]]:
     """What may be stored, what may not, and the texts of all events."""
     events = decode_sound(body, body_format)
@@ -114,6 +126,8 @@ def _prepare_all(
             event = events[position] if events is not None else decode_event(frames[position], plain=plain)
             for screen in screens:
                 event = screen(event)
+            if keyed is not None and not event.id:
+                event.id = made_id(keyed, position)
             prepared.append(
                 prepare(event, position=position, project_id=project_id, now_us=now_us, bounds=bounds)
             )
@@ -134,12 +148,8 @@ def _rejection(position: int, frame: bytes, error: InvalidEvent) -> Rejection:
     )
 
 
-def _unstored(
-    prepared: list[Prepared], rejections: list[Rejection], frames: Sequence[bytes], *, whole: bool
-) -> Verdicts:
-    """What a dry run would store, or nothing at all when one refusal refuses the request."""
-    if whole and rejections:
-        return Verdicts(0, 0, rejections, [None] * len(frames))
+def _unstored(prepared: list[Prepared], rejections: list[Rejection], frames: Sequence[bytes]) -> Verdicts:
+    """What a dry run would store."""
     ids: list[str | None] = [None] * len(frames)
     for event in prepared:
         ids[event.position] = event.id if event.identified else None

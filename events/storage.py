@@ -10,6 +10,7 @@ import psycopg
 import uuid_utils.compat
 
 from events import rows
+from events.claims import Claims, claim_keys, recall_keys, record_answers
 from events.failpoints import failpoint
 from events.flushes import (
     Flush,
@@ -76,11 +77,13 @@ def _store(connection: Connection, flush: Flush, store: Store, *, isolated: bool
             cursor.execute(_BEGIN, (flush.id, store.process), prepare=True)
         )
         if not fresh:
-            return replayed_outcome(received_at, duplicates, refused)
+            return _recalled(cursor, flush, replayed_outcome(received_at, duplicates, refused))
         if routing_version != store.routes.version:
             cursor.execute("SELECT project_id, pattern FROM event_route")
             store.routes = Routes(routing_version, cast("list[tuple[int, str]]", cursor.fetchall()))
         outcome = Outcome(received_at)
+        if flush.keyed:
+            flush = _apply(claim_keys(cursor, flush, outcome), outcome)
         outcome.duplicates = _find_duplicates(cursor, flush, generation)
         if isolated:
             insert_isolated(connection, cursor, flush, outcome, generation)
@@ -88,9 +91,23 @@ def _store(connection: Connection, flush: Flush, store: Store, *, isolated: bool
             _copy_events(cursor, outcome.stored(flush), received_at)
         _write_log(cursor, flush, outcome, store)
         _finish(cursor, flush, outcome, store)
+        if flush.keyed:
+            record_answers(cursor, flush, outcome)
         failpoint("ingest.before_commit")
     store.latencies = None
     return outcome
+
+
+def _recalled(cursor: Cursor, flush: Flush, outcome: Outcome) -> Outcome:
+    if flush.keyed:
+        _apply(recall_keys(cursor, flush), outcome)
+    return outcome
+
+
+def _apply(claims: Claims, outcome: Outcome) -> Flush:
+    """What is left of the flush once the requests that were answered before are taken out."""
+    outcome.part, outcome.settled = claims.flush, claims.settled
+    return claims.flush
 
 
 def _one(cursor: Cursor) -> Row:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from events.errors import IngestError, InvalidEvent
 from events.preparing import Prepared
@@ -20,12 +21,25 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The committed fate of a request's events; `ids` by position, None where refused."""
+    """The fate of a request's events; `ids` by position, None where refused.
+
+    Committed, unless `spooled`: then they are on this machine's disk, and duplicates are not known yet. `replay_of`
+    is the id of the request that was answered so, when this one repeats it under an Idempotency-Key.
+    """
 
     accepted: int
     duplicates: int
     rejections: list[Rejection]
     ids: list[str | None]
+    spooled: bool = False
+    replay_of: str = ""
+
+
+class Keyed(NamedTuple):
+    """A request with an Idempotency-Key: hashes of project and key (16 bytes), and of what was asked (32 bytes)."""
+
+    key: bytes
+    body: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -46,3 +60,5 @@ class Submission:
     whole: bool  # on_error=reject: store all or nothing
     logged: bool  # its events may enter the log of the pipelines
     deliver: Callable[[Verdicts | IngestError], None]
+    keyed: Keyed | None = None
+    spooled: bool = False  # answered 202 before: whatever is refused now must be kept

@@ -14,12 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import ApiKeyAuthentication
 from accounts.identity import KeyIdentity
 from accounts.roles import key_permissions
 from events.answers import verdict_answer
 from events.api_errors import identifier_of, to_response
 from events.errors import IngestError, OutcomeUnknown
+from events.ingest_keys import IngestKeyAuthentication
 from events.limits import MAX_BODY_BYTES, PUBLISHED
 from events.openapi import describes_ingest
 from events.requests import body_too_large, check_length, read_options
@@ -32,7 +32,7 @@ VERDICT_SECONDS = 25.0
 class EventsView(APIView):
     """POST: events in, verdicts out, after COMMIT. The gateway answers this path first where it is mounted."""
 
-    authentication_classes = [ApiKeyAuthentication]
+    authentication_classes = [IngestKeyAuthentication]
     permission_classes = [IsAuthenticated]
 
     def permission_denied(

@@ -15,24 +15,28 @@ import stamina
 import structlog
 import uuid_utils.compat
 
+from events.breaker import Breaker, State
 from events.connections import connect_writer
+from events.drainer import PASSING, Drainer
 from events.errors import IngestError, OutcomeUnknown, Overloaded
-from events.flushes import Flush, Outcome, verdicts_of
+from events.flushes import Flush, Outcome, answers_of
 from events.limits import FLUSH_BYTES, FLUSH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS
 from events.packed import register_packed_arrays
 from events.signals import events_stored
+from events.spool import Spool, SpoolFull
+from events.spool_settings import configured_spool
+from events.spooled import encode_flush, spooled_verdicts
 from events.storage import Connection, Store, store_flush, write_latencies
 from events.submissions import Submission, Verdicts
 from events.tail import TailSampler
 from telemetry.latency import LatencyHistogram
 
 FLUSH_SECONDS: Final = 10.0  # how long a flush is retried before its requests are told that nobody knows
-REFUSE_AFTER_SECONDS: Final = 1.0  # of failing: new requests are refused at once rather than made to wait
+SPOOL_AFTER_SECONDS: Final = 1.0  # or, with a spool, before it goes there
+LINGER_SECONDS: Final = 0.05  # while spooling: fewer, larger entries are stored sooner afterwards
 IDLE_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 15.0
 CLOSING_FLUSH_SECONDS: Final = 2.0
-# What time may mend. A missing table or a column of another type is answered at once instead.
-PASSING: Final = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 
 log = structlog.get_logger(__name__)
 Delivery = Callable[[], None]
@@ -53,6 +57,7 @@ class Writer:
         queue_events: int = QUEUE_EVENTS,
         queue_bytes: int = QUEUE_BYTES,
         flush_seconds: float = FLUSH_SECONDS,
+        spool: Spool | None = None,
     ) -> None:
         self._using = using
         self._connect = connect
@@ -64,18 +69,38 @@ class Writer:
         self._bytes = 0
         self._changed = threading.Condition()
         self._closing = False
-        self._failing_since: float | None = None
+        self._breaker = Breaker()
+        self._spool = spool
         self._connection: Connection | None = None
         self._store = Store(process=uuid_utils.compat.uuid7(), tail=TailSampler())
         self._latencies = LatencyHistogram()
         self._handed_over = 0.0
         self._thread = threading.Thread(target=self._run, name=f"writer-{using}", daemon=True)
+        self._drainer = (
+            Drainer(using=using, spool=spool, breaker=self._breaker, connect=connect, told=self._tell)
+            if spool is not None
+            else None
+        )
         self._thread.start()
 
     @property
     def healthy(self) -> bool:
         """Whether the database answered the last time it was asked, less than a few seconds ago."""
-        return self._failing_since is None and self._connection is not None and self._thread.is_alive()
+        return not self._breaker.failing and self._connection is not None and self._thread.is_alive()
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are worth sending here: they are committed, or at least kept."""
+        return self.healthy or (self.spooling and self._thread.is_alive())
+
+    @property
+    def breaker_state(self) -> State:
+        return self._breaker.state
+
+    @property
+    def spooling(self) -> bool:
+        """Whether requests go to the spool, because the database is away, and there is room."""
+        return self._spool is not None and not self._spool.full and self._breaker.state != "closed"
 
     @property
     def depth(self) -> tuple[int, int]:
@@ -91,8 +116,8 @@ class Writer:
         with self._changed:
             if self._closing:
                 raise Overloaded("This process is shutting down; send it again.")
-            if self._failing_since and time.monotonic() - self._failing_since > REFUSE_AFTER_SECONDS:
-                raise Overloaded("The database is not answering; send it again.", retry_after=2)
+            if self._breaker.state != "closed" and not self.spooling:
+                raise self._away()
             if self._bytes and (
                 self._events + count > self._queue_events or self._bytes + submission.size > self._queue_bytes
             ):
@@ -102,12 +127,23 @@ class Writer:
             self._waiting.append(submission)
             self._changed.notify()
 
+    def _away(self) -> Overloaded:
+        if self._spool is None:
+            return Overloaded("The database is not answering; send it again.", retry_after=2)
+        return Overloaded(
+            "The database is not answering, and the spool is full; send it again.", retry_after=5
+        )
+
     def close(self) -> None:
-        """Refuse new requests, commit and answer all that wait, and end the thread, within CLOSE_SECONDS."""
+        """Refuse new requests, commit (or spool) and answer all that wait, and end the thread, within CLOSE_SECONDS."""
         with self._changed:
             self._closing = True
             self._changed.notify()
+        if self._drainer:
+            self._drainer.close(CLOSE_SECONDS / 3)
         self._thread.join(CLOSE_SECONDS)
+        if self._spool and not self._thread.is_alive():
+            self._spool.close()
 
     def _run(self) -> None:
         self._rest()
@@ -127,6 +163,8 @@ class Writer:
         with self._changed:
             if not self._waiting and not self._closing:
                 self._changed.wait(IDLE_SECONDS)
+            if self._waiting and self.spooling:
+                self._changed.wait_for(lambda: self._closing, LINGER_SECONDS)
             taken: list[Submission] = []
             events = size = 0
             while self._waiting:
@@ -143,10 +181,13 @@ class Writer:
         answers: Sequence[Verdicts | IngestError]
         outcome: Outcome | None = None
         try:
-            outcome = self._commit(flush)
-            answers = verdicts_of(flush, outcome)
+            if self._spool and self._breaker.state != "closed":
+                answers = self._set_aside(flush, otherwise=self._away())
+            else:
+                outcome = self._commit(flush)
+                answers = answers_of(flush, outcome)
         except OutcomeUnknown as error:
-            answers = [error] * len(submissions)
+            answers = self._set_aside(flush, otherwise=error)
         except Exception:  # the thread's boundary: a defect must not stop every later request
             log.exception("flush_failed", flush=str(flush.id), events=len(flush.events))
             answers = [OutcomeUnknown("The server failed; send it again.")] * len(submissions)
@@ -169,20 +210,34 @@ class Writer:
                     return self._attempt(flush)
         except psycopg.Error as error:
             log.exception("flush_gave_up", flush=str(flush.id), sqlstate=error.sqlstate)
+            self._breaker.trip()
         raise OutcomeUnknown("The database did not answer in time; send it again with the same ids.")
 
+    def _set_aside(self, flush: Flush, *, otherwise: IngestError) -> Sequence[Verdicts | IngestError]:
+        """Spool the flush under its own id, so that it does not matter whether an attempt had committed."""
+        if self._spool is None:
+            return [otherwise] * len(flush.submissions)
+        try:
+            self._spool.append(flush.id, len(flush.events), encode_flush(flush))
+        except SpoolFull as error:
+            log.warning("spool_full", flush=str(flush.id), error=str(error))
+            return [otherwise] * len(flush.submissions)
+        return [spooled_verdicts(submission) for submission in flush.submissions]
+
     def _patience(self) -> float:
-        """Seconds to retry for: less when closing, so that all that waits gets an answer in time."""
+        """Seconds to retry for: less when the spool can take it, or all that waits must get an answer in time."""
+        if self._spool is not None:
+            return min(self._flush_seconds, SPOOL_AFTER_SECONDS)
         return min(self._flush_seconds, CLOSING_FLUSH_SECONDS) if self._closing else self._flush_seconds
 
     def _attempt(self, flush: Flush) -> Outcome:
         try:
             outcome = store_flush(self._ensure_connected(), flush, self._store)
         except psycopg.Error:
-            self._failing_since = self._failing_since or time.monotonic()
+            self._breaker.failed()
             self._drop_broken_connection()
             raise
-        self._failing_since = None
+        self._breaker.succeeded()
         return outcome
 
     def _ensure_connected(self) -> Connection:
@@ -234,6 +289,8 @@ class Writer:
 
     def _rest(self) -> None:
         """Between requests: see that the database is there, and write the last latencies."""
+        if self._breaker.state != "closed" and (self._drainer or not self._breaker.begin_trial()):
+            return
         if self._latencies.observed:
             self._hand_over_latencies()
         try:
@@ -242,9 +299,9 @@ class Writer:
                 write_latencies(connection, self._store)
             else:
                 connection.execute("SELECT 1")
-            self._failing_since = None
+            self._breaker.succeeded()
         except psycopg.Error as error:
-            self._failing_since = self._failing_since or time.monotonic()
+            self._breaker.failed()
             self._drop_broken_connection()
             log.warning("database_away", sqlstate=error.sqlstate, error=str(error))
 
@@ -267,8 +324,13 @@ class _Writers:
             if using not in self._by_alias:
                 if not self._by_alias:
                     atexit.register(self.close)  # a server without ASGI lifespan still answers what waits
-                self._by_alias[using] = Writer(using=using)
+                self._by_alias[using] = Writer(using=using, spool=configured_spool(using))
             return self._by_alias[using]
+
+    def breaker_state(self, using: str) -> State:
+        """Closed while this process has no writer: nothing was tried."""
+        writer = self._by_alias.get(using)
+        return writer.breaker_state if writer is not None else "closed"
 
     def close(self) -> None:
         with self._lock:
@@ -280,6 +342,7 @@ class _Writers:
 _writers = _Writers()
 get_writer = _writers.get
 close_writers = _writers.close
+breaker_state = _writers.breaker_state
 
 
 class LoopDelivery:

@@ -13,6 +13,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from events.spool_settings import configured_waiting
+from events.writer import breaker_state
 from processing.selectors import lag
 
 REDIS_SECONDS: Final = 0.5
@@ -69,6 +71,7 @@ def health() -> Health:
         "database": _database,
         "redis": _redis,
         "processing": _processing,
+        "spool": _spool,
     }
     components = {name: _timed(check) for name, check in checks.items()}
     order: tuple[Status, ...] = ("ok", "degraded", "down")
@@ -108,6 +111,22 @@ def _redis() -> Component:
             "Redis does not answer: events are stored, but pages and workers poll. Start it again.",
         )
     return _component("ok")
+
+
+def _spool() -> Component:
+    """This process's circuit breaker, and what the processes of this machine keep for the database."""
+    breaker = f"Circuit breaker {breaker_state('default').replace('_', '-')}."
+    waiting = configured_waiting()
+    if waiting is None:
+        return _component("ok", f"Off. {breaker}")
+    if not waiting.entries:
+        return _component("ok", f"Empty. {breaker}")
+    held = f"{waiting.events} events in {waiting.entries} flushes ({waiting.bytes} bytes) wait to be stored. {breaker}"
+    if waiting.failed:
+        held += (
+            f" {waiting.failed} flushes were refused by the database: see the log for spool_entry_not_stored."
+        )
+    return _component("degraded", held)
 
 
 def _processing() -> Component:

@@ -1,6 +1,6 @@
 """API keys at DRF's door: `Authorization: Bearer sg_…`."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
@@ -15,7 +15,6 @@ __all__ = ["ApiKeyAuthentication", "KeyIdentity", "KeyPrincipal", "ServiceUnavai
 
 REALM: Final = 'Bearer realm="streamgauge"'
 RETRY_AFTER_SECONDS: Final = 1
-_reader = KeyReader()
 
 
 class ServiceUnavailable(exceptions.APIException):
@@ -34,17 +33,23 @@ class ApiKeyAuthentication(BaseAuthentication):
     A good key without the scope: 403, from the permission.
     """
 
+    reader: ClassVar[KeyReader] = KeyReader()
+
     def authenticate(self, request: Request) -> tuple[KeyPrincipal, KeyIdentity] | None:
         header = get_authorization_header(request)
         if not header:
             return None
         try:
-            identity = _reader.resolve(bearer(header))
+            identity = self.resolve(bearer(header))
         except InvalidKey as error:
             raise exceptions.AuthenticationFailed(str(error), code=error.code) from error
         except KeysUnavailable as error:
             raise ServiceUnavailable(str(error), code=error.code) from error
         return KeyPrincipal(identity), identity
+
+    def resolve(self, text: str) -> KeyIdentity:
+        """The identity behind a key's text. Raises InvalidKey (401) or KeysUnavailable (503)."""
+        return self.reader.resolve(text)
 
     def authenticate_header(self, request: Request) -> str:
         return REALM

@@ -38,6 +38,11 @@ class KeyReader:
             self._read(text[3:13])
         raise KeysUnavailable(UNAVAILABLE)
 
+    def last_known(self, text: str, *, within: float) -> KeyIdentity | None:
+        """As KeyCache.last_known."""
+        with self._lock:
+            return self._table.last_known(text, self._monotonic(), within)
+
     def _read(self, prefix: str) -> None:
         read_at = self._monotonic()
         try:

@@ -59,6 +59,16 @@ class _Entry:
         self.ends = inf if row.seconds_left is None else read_at + row.seconds_left
         self.refusal = REVOKED if row.revoked else None
 
+    def check(self, text: str, now: float) -> None:
+        """Raises InvalidKey unless `text` is this key, and it was valid when it was read and has not expired since."""
+        # surrogatepass: any text at all must end in a refusal, not in an encoding error.
+        if not hmac.compare_digest(sha256(text.encode("utf-8", "surrogatepass")).digest(), self.digest):
+            raise InvalidKey(UNKNOWN)
+        if self.refusal is not None:
+            raise InvalidKey(self.refusal)
+        if now >= self.ends:
+            raise InvalidKey(EXPIRED)
+
 
 class KeyTable:
     """Keys read less than a second ago, and names that lately had no key.
@@ -82,14 +92,19 @@ class KeyTable:
         if now >= entry.fresh_until:
             entry.fresh_until = inf
             self._want(entry.prefix)
-        # surrogatepass: any text at all must end in a refusal, not in an encoding error.
-        if not hmac.compare_digest(sha256(text.encode("utf-8", "surrogatepass")).digest(), entry.digest):
-            raise InvalidKey(UNKNOWN)
-        if entry.refusal is not None:
-            raise InvalidKey(entry.refusal)
-        if now >= entry.ends:
-            raise InvalidKey(EXPIRED)
+        entry.check(text, now)
         self._used[entry.identity.key_id] = now
+        return entry.identity
+
+    def last_known(self, text: str, now: float, within: float) -> KeyIdentity | None:
+        """The key's identity as it was read at most `within` seconds ago, if it was valid then.
+
+        For when keys cannot be read: a key revoked since is not noticed. Raises InvalidKey for another secret.
+        """
+        entry = self._known.get(text[3:13])
+        if entry is None or now >= entry.stale_until - STALE_SECONDS + within:
+            return None
+        entry.check(text, now)
         return entry.identity
 
     def _check_unknown(self, text: str, now: float) -> None:

@@ -69,6 +69,10 @@ class KeyCache:
         """As `resolve`, without waiting: None when the key must be read from the database first."""
         return self._table.find(text, self._monotonic())
 
+    def last_known(self, text: str, *, within: float) -> KeyIdentity | None:
+        """A key that was valid `within` the last seconds, for when none can be read. Raises InvalidKey."""
+        return self._table.last_known(text, self._monotonic(), within)
+
     async def close(self) -> None:
         """Write down the last uses and let go of the connection."""
         tasks = {task for task in (self._toucher, self._reader, *self._abandoned, *self._running) if task}

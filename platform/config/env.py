@@ -109,6 +109,16 @@ def redis_url() -> str:
     return os.environ.get("STREAMGAUGE_REDIS_URL", "redis://127.0.0.1:1/0")
 
 
+def spool_dir(process_mode: str) -> Path | None:
+    """Where accepted requests wait while the database is away; None when they are refused instead.
+
+    Only for the processes that have doors: an import in a worker waits for the database by itself.
+    """
+    if process_mode == "worker" or not boolean("STREAMGAUGE_SPOOL", False):
+        return None
+    return Path(os.environ.get("STREAMGAUGE_SPOOL_DIR") or LOCAL / "spool")
+
+
 def secret_key() -> str:
     """The secret of this installation; made once and kept under .local/ (mode 0600) when none is set."""
     if value := os.environ.get("STREAMGAUGE_SECRET_KEY"):

@@ -25,9 +25,14 @@ class Child:
 def installation(environment: Mapping[str, str], local: Path) -> list[Child]:
     """web, ingest, worker and beat, on the ports and address that `environment` names."""
     bind = environment.get("STREAMGAUGE_BIND", "127.0.0.1")
+    spool = {"STREAMGAUGE_SPOOL": environment.get("STREAMGAUGE_SPOOL", "1")}
     return [
-        Child("web", web_command(bind, port(environment, "web")), {"STREAMGAUGE_MODE": "web"}),
-        Child("ingest", ingest_command(bind, port(environment, "ingest")), {"STREAMGAUGE_MODE": "ingest"}),
+        Child("web", web_command(bind, port(environment, "web")), {"STREAMGAUGE_MODE": "web", **spool}),
+        Child(
+            "ingest",
+            ingest_command(bind, port(environment, "ingest")),
+            {"STREAMGAUGE_MODE": "ingest", **spool},
+        ),
         Child("worker", worker_command(), {"STREAMGAUGE_MODE": "worker", "PYTHONWARNINGS": CELERY_AS_ROOT}),
         Child("beat", beat_command(local / "beat-schedule"), {"STREAMGAUGE_MODE": "worker"}),
     ]

@@ -17,6 +17,9 @@ MUTANTS = {
     "test_a_flush_whose_commit_was_not_answered_is_stored_once_and_answered_rightly",
     "rotation_without_epoch": "tests/chaos/test_rotation.py::"
     "test_two_flushes_of_the_same_ids_across_a_rotation_store_each_event_once",
+    "drain_under_new_ids": "tests/chaos/test_spool.py::test_a_drain_killed_after_commit_stores_nothing_twice",
+    "spool_in_memory": "tests/chaos/test_spool.py::"
+    "test_an_ingest_process_killed_while_it_spools_leaves_all_it_answered_to_the_next",
     "locks_outlive_a_frozen_process": "tests/chaos/test_frozen.py::"
     "test_a_frozen_ingest_process_lets_go_of_its_locks",
 }

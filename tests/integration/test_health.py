@@ -43,7 +43,7 @@ def test_the_components_are_shown_to_people() -> None:
     client.force_login(User.objects.create_user("ada"))
     body = client.get("/health/").json()
     assert body["status"] == "ok"
-    assert set(body["components"]) == {"database", "redis", "processing"}
+    assert set(body["components"]) == {"database", "redis", "processing", "spool"}
 
 
 @pytest.mark.parametrize(("scope", "status"), [("read", 200), ("ingest", 403)])

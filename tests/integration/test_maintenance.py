@@ -51,6 +51,9 @@ def test_pruning_stops_at_its_deadline_after_a_batch_of_each(database: Database)
 def test_what_is_old_is_found_by_an_index(database: Database, rule: Rule) -> None:
     fill = {
         "ingest_flush": "INSERT INTO ingest_flush SELECT gen_random_uuid(), gen_random_uuid(), now() FROM n",
+        "idempotency": (
+            "INSERT INTO idempotency SELECT 1, gen_random_uuid(), '', gen_random_uuid(), now(), 200, 1, 0, 0, '' FROM n"
+        ),
         "event_tail": "INSERT INTO event_tail SELECT 1, now(), now(), gen_random_uuid() FROM n",
         "ingest_latency": "INSERT INTO ingest_latency SELECT now(), gen_random_uuid(), '{1}' FROM n",
         "rejected_event": (

@@ -177,7 +177,7 @@ class Load:
                 await asyncio.sleep(0.05)
                 continue
             answer = await self._ask(message, link)
-            if answer is not None and answer.status in (200, 207, 422):
+            if answer is not None and answer.status in (200, 202, 207, 422):
                 self._hear(batch, answer)
                 return True
             if answer is not None and answer.status not in (429, 503):
@@ -209,10 +209,11 @@ class Load:
             refused = frozenset(range(len(batch.entries)))
         else:
             refused = frozenset(error["index"] for error in verdict["errors"])
-            counted = verdict["accepted"] + verdict["duplicates"] + verdict["rejected"]
+            duplicates = verdict["duplicates"] or 0  # null: spooled, so not known yet
+            counted = verdict["accepted"] + duplicates + verdict["rejected"]
             assert counted == len(batch.entries), verdict
             self.seen.accepted += verdict["accepted"]
-            self.seen.duplicates += verdict["duplicates"]
+            self.seen.duplicates += duplicates
         self.ledger.heard(batch.entries, refused)
 
 

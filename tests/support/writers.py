@@ -35,6 +35,8 @@ def send(
     *,
     whole: bool = False,
     scopes: tuple[str, ...] = ("ingest",),
+    options: IngestOptions | None = None,
+    using: str = "default",
 ) -> "Future[Verdicts]":
     """Queue a request (bytes as they are, anything else as JSON). Raises Overloaded and RequestRefused."""
     body = events if isinstance(events, bytes) else msgspec.json.encode(events)
@@ -44,11 +46,12 @@ def send(
         ingest_events(
             identity=identity,
             body=body,
-            options=IngestOptions("json", "", "reject" if whole else "store", False),
+            options=options or IngestOptions("json", "", "reject" if whole else "store", False),
             policy=NOTHING,
             request_id="test",
             arrived=time.monotonic(),
             deliver=lambda answer: _settle(answered, answer),
+            using=using,
         )
     return answered
 

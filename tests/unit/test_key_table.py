@@ -155,3 +155,28 @@ def test_the_identity_is_the_project_s(desk: Desk, key: NewKey) -> None:
     identity = KeyIdentity(9, key.prefix, 3, "flights", frozenset({"read"}), expires, 30, 2)
     desk.table.learn([key.prefix], [KeyRow(key.digest, identity, False, 1e9)], 0.0)
     assert desk.table.find(key.text, 0.1) == identity
+
+
+def test_a_key_is_remembered_beyond_its_second_for_as_long_as_the_caller_says(
+    desk: Desk, key: NewKey
+) -> None:
+    desk.learn(key, at=100.0)
+    assert desk.table.find(key.text, 102.0) is None
+    identity = desk.table.last_known(key.text, 102.0, 60.0)
+    assert identity is not None
+    assert identity.prefix == key.prefix
+    assert desk.table.last_known(key.text, 159.9, 60.0) is not None
+    assert desk.table.last_known(key.text, 160.1, 60.0) is None
+    assert desk.table.last_known(generate_key().text, 102.0, 60.0) is None
+
+
+def test_only_what_was_valid_when_it_was_read_is_remembered(desk: Desk, key: NewKey) -> None:
+    desk.learn(key, at=100.0, revoked=True)
+    with pytest.raises(InvalidKey):
+        desk.table.last_known(key.text, 102.0, 60.0)
+    desk.learn(key, at=100.0, left=5.0)
+    assert desk.table.last_known(key.text, 104.0, 60.0) is not None
+    with pytest.raises(InvalidKey):
+        desk.table.last_known(key.text, 105.0, 60.0)
+    with pytest.raises(InvalidKey):
+        desk.table.last_known(key.text[:-1] + ("A" if key.text[-1] != "A" else "B"), 104.0, 60.0)

@@ -80,6 +80,9 @@ TEMPLATES = [
 DATABASES = {"default": env.database(MODE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.redis_url()
+SPOOL_DIR = env.spool_dir(MODE)  # None: off
+SPOOL_MAX_BYTES = env.integer("STREAMGAUGE_SPOOL_MAX_BYTES", 1024 * 1024 * 1024)
+SPOOL_KEY_SECONDS = env.integer("STREAMGAUGE_SPOOL_KEY_SECONDS", 15 * 60)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -22,7 +22,7 @@ def acknowledge_before_commit(writer: Any) -> None:
     commit = writer.Writer._commit
 
     def _commit(self: Any, flush: Any) -> Any:
-        verdicts = writer.verdicts_of(flush, writer.Outcome(datetime.now(UTC)))
+        verdicts = writer.answers_of(flush, writer.Outcome(datetime.now(UTC)))
         for submission, verdict in zip(flush.submissions, verdicts, strict=True):
             submission.deliver(verdict)
             submission.deliver = lambda answer: None
@@ -72,12 +72,35 @@ def locks_outlive_a_frozen_process(connections: Any) -> None:
     connections.WRITER_IDLE_IN_TRANSACTION = "0"
 
 
+def drain_under_new_ids(drainer: Any) -> None:
+    """An entry is another flush each time it is stored, and its events other events."""
+    decode = drainer.decode_flush
+
+    def decode_flush(flush_id: Any, payload: Any) -> Any:
+        flush = decode(flush_id, payload)
+        flush.id = type(flush)([]).id
+        for event in flush.events:
+            event.uid = type(flush)([]).id.bytes
+            event.row = event.row[:26] + event.uid + event.row[42:]
+        return flush
+
+    drainer.decode_flush = decode_flush
+
+
+def spool_in_memory(spool: Any) -> None:
+    """Answer 202 for what is gone with the process."""
+    connect = spool._connect
+    spool._connect = lambda path: connect(":memory:")
+
+
 PATCHES: dict[str, tuple[str, Patch]] = {
     "no_identity": ("events.storage", no_identity),
     "acknowledge_before_commit": ("events.writer", acknowledge_before_commit),
     "no_flush_receipt": ("events.writer", no_flush_receipt),
     "state_apart_from_deletion": ("processing.draining", state_apart_from_deletion),
     "rotation_without_epoch": ("events.epoch", rotation_without_epoch),
+    "drain_under_new_ids": ("events.drainer", drain_under_new_ids),
+    "spool_in_memory": ("events.spool", spool_in_memory),
     "locks_outlive_a_frozen_process": ("events.connections", locks_outlive_a_frozen_process),
 }
 

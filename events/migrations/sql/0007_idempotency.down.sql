@@ -1,0 +1,2 @@
+DROP FUNCTION ingest_claim(uuid, timestamptz, integer[], uuid[], bytea[]);
+DROP TABLE idempotency;
