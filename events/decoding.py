@@ -47,9 +47,11 @@ class AttributedEvent(Event, gc=False):
 class Opened(msgspec.Struct, frozen=True):
     """A body cut into the texts of its events. `decode` makes an event of one, or raises InvalidEvent.
 
-    `events` are all of them already, where the body is known to be right throughout.
+    `size` is the bytes it holds while it waits. `events` are all of them already, where the body is known to be right
+    throughout.
     """
 
+    size: int
     frames: Sequence[bytes]
     decode: Callable[[bytes], Event]
     events: Sequence[Event] | None = None
@@ -77,8 +79,8 @@ def open_body(body: bytes, body_format: BodyFormat) -> Opened:
     """Open a body of our own formats. Raises RequestRefused (400, 413)."""
     events = decode_sound(body, body_format)
     if events is not None:
-        return Opened(Frames(body, body_format, len(events)), _decode_closely, events)
-    return Opened(split_body(body, body_format), partial(decode_event, plain=looks_plain(body)))
+        return Opened(len(body), Frames(body, body_format, len(events)), _decode_closely, events)
+    return Opened(len(body), split_body(body, body_format), partial(decode_event, plain=looks_plain(body)))
 
 
 def split_body(body: bytes, body_format: BodyFormat) -> list[bytes]:

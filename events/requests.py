@@ -9,7 +9,7 @@ from events.decoding import BodyFormat, Opener
 from events.errors import RequestRefused
 from events.limits import MAX_BODY_BYTES
 from events.media_types import require_utf8, split_content_type
-from events.protocols.registry import CONTENT_TYPES, find_opener
+from events.protocols.registry import BODIES, find_opener
 
 _FORMATS: Final[dict[str, BodyFormat]] = {"application/json": "json", "application/x-ndjson": "ndjson"}
 _PARAMETERS: Final = frozenset({"on_error", "dry_run"})
@@ -63,7 +63,7 @@ def _body_format(headers: Mapping[str, str]) -> BodyFormat | Opener:
         raise RequestRefused(
             415,
             "unsupported_media_type",
-            f"Content-Type {media_type!r} is not supported; use {', '.join((*_FORMATS, *CONTENT_TYPES))}.",
+            f"Content-Type {media_type!r} is not supported; use {', '.join((*_FORMATS, *BODIES))}.",
         )
     require_utf8(charset)
     return body_format

@@ -39,8 +39,7 @@ def ingest_events(
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
     the writer's thread. Raises RequestRefused (nothing stored), Overloaded (nothing stored, try again).
     """
-    plain_body = decompress(body, options.encoding)
-    opened = _open(plain_body, options)
+    opened = _open(decompress(body, options.encoding), options)
     now_us = time.time_ns() // 1000
     prepared, rejections = _prepare_all(
         opened,
@@ -60,7 +59,7 @@ def ingest_events(
         prepared=prepared,
         rejections=rejections,
         frames=opened.frames,
-        size=len(plain_body),
+        size=opened.size,
         arrived=arrived,
         whole=whole,
         logged="backfill" not in identity.scopes,

@@ -6,6 +6,7 @@ Limits, policies, storage and verdicts stay `ingest_events`'s, the same for all.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from events.decoding import Opener
 
@@ -14,11 +15,11 @@ from events.decoding import Opener
 class Protocol:
     """A way to write events that is not ours.
 
-    `content_types` are those it can be told by, for people who sent another. `find_opener` is asked before a body
-    is read, by media type and all headers (lower-case names): how this protocol opens the body, or None when the
-    request is not its own. It may raise RequestRefused.
+    `bodies` has the JSON Schema of a body by content type: for the OpenAPI document, and for people who sent another
+    type. `find_opener` is asked before a body is read, by media type and all headers (lower-case names): how this
+    protocol opens the body, or None when the request is not its own. It may raise RequestRefused.
     """
 
     name: str
-    content_types: tuple[str, ...]
+    bodies: Mapping[str, dict[str, Any]]
     find_opener: Callable[[str, Mapping[str, str]], Opener | None]

@@ -1,14 +1,16 @@
 """The protocols that the HTTP doors speak beside our own formats."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from events.decoding import Opener
 from events.protocols import Protocol
 from events.protocols.cloudevents import CLOUDEVENTS
 
 PROTOCOLS: Final[tuple[Protocol, ...]] = (CLOUDEVENTS,)
-CONTENT_TYPES: Final = tuple(name for protocol in PROTOCOLS for name in protocol.content_types)
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    content_type: schema for protocol in PROTOCOLS for content_type, schema in protocol.bodies.items()
+}
 
 
 def find_opener(media_type: str, headers: Mapping[str, str]) -> Opener | None:

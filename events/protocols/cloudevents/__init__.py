@@ -11,6 +11,7 @@ from events.media_types import require_utf8, split_content_type
 from events.protocols import Protocol
 from events.protocols.cloudevents.binary import is_binary, open_binary
 from events.protocols.cloudevents.envelope import open_json
+from events.protocols.cloudevents.schema import BATCH, CLOUDEVENT
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCHED: Final = "application/cloudevents-batch+json"
@@ -27,4 +28,4 @@ def _find_opener(media_type: str, headers: Mapping[str, str]) -> Opener | None:
     return open_binary(headers) if is_binary(headers) else None
 
 
-CLOUDEVENTS: Final = Protocol("cloudevents", (STRUCTURED, BATCHED), _find_opener)
+CLOUDEVENTS: Final = Protocol("cloudevents", {STRUCTURED: CLOUDEVENT, BATCHED: BATCH}, _find_opener)

@@ -64,7 +64,7 @@ def open_json(body: bytes) -> Opened:
     Raises RequestRefused (400, 413) when it is no JSON, or has too many events.
     """
     frames = [] if _is_empty_batch(body) else split_body(body, "json")
-    return Opened(frames, partial(decode_cloudevent, plain=looks_plain(body)))
+    return Opened(len(body), frames, partial(decode_cloudevent, plain=looks_plain(body)))
 
 
 def decode_cloudevent(raw: bytes, *, plain: bool) -> Event:
