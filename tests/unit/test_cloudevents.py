@@ -64,10 +64,10 @@ def payload(event: AttributedEvent) -> object:
     """What was sent as data, as docs/cloudevents.md says to read it. Absent data is `UNSET`."""
     told = json.loads(bytes(event.attributes))
     if "data" in told:
-        (held,) = (
-            json.loads(bytes(event.data or b"")).items() if told["data"] == "wrapped" else [("data", None)]
-        )
-        return base64.b64decode(held[1]) if held[0] == "data_base64" else held[1]
+        if told["data"] is None:
+            return None
+        ((name, held),) = json.loads(bytes(event.data or b"")).items()
+        return base64.b64decode(held) if name == "data_base64" else held
     return UNSET if event.data is UNSET else json.loads(bytes(event.data))
 
 
@@ -240,3 +240,4 @@ def test_binary_mode_is_kept_as_the_envelope_it_stands_for() -> None:
     assert [json.loads(frame) for frame in opened.frames] == [
         REQUIRED | {"datacontenttype": "application/json", "data": {"a": 1}}
     ]
+    assert opened.size == len(opened.frames[0])  # its headers wait with it
