@@ -1,9 +1,10 @@
 """The one strict decoder: bytes to events and verdicts. Pure: no database, no clock."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, overload
+from functools import partial
+from typing import Annotated, Any, Final, Literal, TypeVar, overload
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -15,10 +16,10 @@ from events.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_EVENTS, MAX_ID, MAX_TE
 
 BodyFormat = Literal["json", "ndjson"]
 
-_TypeName = Annotated[str, Meta(min_length=1, max_length=MAX_TYPE)]
+TypeName = Annotated[str, Meta(min_length=1, max_length=MAX_TYPE)]
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT)]
-_Time = Annotated[datetime, Meta(tz=True)]
+Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -27,16 +28,39 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     The characters of `type` are checked apart: as a pattern of the decoder they cost more than all else it does.
     """
 
-    type: _TypeName
+    type: TypeName
     id: _Id | UnsetType | None = UNSET
     source: _Text | UnsetType | None = UNSET
     subject: _Text | UnsetType | None = UNSET
     key: _Text | UnsetType | None = UNSET
-    time: _Time | UnsetType | None = UNSET
+    time: Time | UnsetType | None = UNSET
     value: float | UnsetType | None = UNSET
     data: Raw | UnsetType = UNSET
 
 
+class AttributedEvent(Event, gc=False):
+    """An event of another protocol: `attributes` is the JSON object of what it has beyond our fields."""
+
+    attributes: Raw = Raw(b"{}")
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A body cut into the texts of its events. `decode` makes an event of one, or raises InvalidEvent.
+
+    `size` is the bytes it holds while it waits. `events` are all of them already, where the body is known to be right
+    throughout.
+    """
+
+    size: int
+    frames: Sequence[bytes]
+    decode: Callable[[bytes], Event]
+    events: Sequence[Event] | None = None
+
+
+# Opens a body. Raises RequestRefused (400, 413).
+Opener = Callable[[bytes], Opened]
+
+_Envelope = TypeVar("_Envelope")
 _event_decoder = msgspec.json.Decoder(Event)
 _events_decoder = msgspec.json.Decoder(list[Event])
 _array_decoder = msgspec.json.Decoder(list[Raw])
@@ -49,6 +73,14 @@ _FIELDS: Final = len(Event.__struct_fields__)
 _is_type_name: Final = re.compile(r"[A-Za-z0-9._:/-]+").fullmatch
 _CACHED_TYPES: Final = 4_096
 _sound_types: set[str] = set()
+
+
+def open_body(body: bytes, body_format: BodyFormat) -> Opened:
+    """Open a body of our own formats. Raises RequestRefused (400, 413)."""
+    events = decode_sound(body, body_format)
+    if events is not None:
+        return Opened(len(body), Frames(body, body_format, len(events)), _decode_closely, events)
+    return Opened(len(body), split_body(body, body_format), partial(decode_event, plain=looks_plain(body)))
 
 
 def split_body(body: bytes, body_format: BodyFormat) -> list[bytes]:
@@ -70,21 +102,35 @@ def _ndjson_lines(body: bytes) -> list[bytes]:
 
 
 def _json_items(body: bytes) -> list[bytes]:
+    if body.lstrip(b" \t\r\n")[:1] != b"[":
+        return [require_value(body)]
+    _require_utf8(body)
     try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise RequestRefused(400, "invalid_utf8", f"The body is not UTF-8: byte {error.start}.") from None
-    is_array = body.lstrip(b" \t\r\n")[:1] == b"["
-    try:
-        if is_array:
-            return [bytes(item) for item in _array_decoder.decode(body)]
-        msgspec.json.decode(body, type=Raw)
+        return [bytes(item) for item in _array_decoder.decode(body)]
     except RecursionError:
         raise strictness.body_too_deep() from None
     except msgspec.DecodeError:
         # The decoder also stops at half a surrogate pair, which is JSON: one such event must not cost the others.
-        return strictness.split_exactly(body) if is_array else [strictness.require_json(body)]
-    return [body]
+        return strictness.split_exactly(body)
+
+
+def require_value(body: bytes) -> bytes:
+    """`body` when it is one JSON value of any kind. Raises RequestRefused (400)."""
+    _require_utf8(body)
+    try:
+        msgspec.json.decode(body, type=Raw)
+    except RecursionError:
+        raise strictness.body_too_deep() from None
+    except msgspec.DecodeError:
+        return strictness.require_json(body)
+    return body
+
+
+def _require_utf8(body: bytes) -> None:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise RequestRefused(400, "invalid_utf8", f"The body is not UTF-8: byte {error.start}.") from None
 
 
 def looks_plain(body: bytes) -> bool:
@@ -130,7 +176,7 @@ def _count_members(events: list[Event]) -> int:
     documents: list[Raw] = []
     for event in events:
         if event.type not in _sound_types:
-            _check_type(event.type)
+            check_type(event.type)
         keys -= astuple(event).count(UNSET)
         if event.data is not UNSET:
             documents.append(event.data)
@@ -141,8 +187,8 @@ def _count_members(events: list[Event]) -> int:
     return keys
 
 
-def _check_type(name: str) -> None:
-    """Types repeat, so those that are right are remembered, within a bound."""
+def check_type(name: str) -> None:
+    """Raises InvalidEvent. Types repeat, so those that are right are remembered, within a bound."""
     if not _is_type_name(name):
         raise InvalidEvent("invalid_format", "/type", "`type` may hold A-Z a-z 0-9 . _ : / and - only.")
     if len(_sound_types) >= _CACHED_TYPES:
@@ -179,13 +225,11 @@ def decode_event(raw: bytes, *, plain: bool) -> Event:
     colons than distinct keys, no key stands twice. Where strings hold colons, keys end in `":` in a plain text.
     """
     if len(raw) > MAX_EVENT_BYTES:
-        raise InvalidEvent(
-            "event_too_large", "", f"The event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}."
-        )
+        raise _too_large(raw)
     try:
         event = _event_decoder.decode(raw)
         if event.type not in _sound_types:
-            _check_type(event.type)
+            check_type(event.type)
         keys = _FIELDS - astuple(event).count(UNSET)
         if event.data is not UNSET:
             keys += _tree_keys(event.data, _tree_decoder.decode(event.data))
@@ -194,6 +238,36 @@ def decode_event(raw: bytes, *, plain: bool) -> Event:
     if not (plain or looks_plain(raw)) or (raw.count(b":") != keys and raw.count(b'":') != keys):
         strictness.check_exactly(raw, shallow=True)
     return event
+
+
+_decode_closely: Final = partial(decode_event, plain=False)
+
+
+def decode_envelope(
+    raw: bytes, decoder: "msgspec.json.Decoder[_Envelope]", *, plain: bool
+) -> tuple[_Envelope, dict[str, Any]]:
+    """An event in another protocol's envelope, as strictly: what `decoder` makes of the text, and all its members.
+
+    `decoder` is for a struct that says which members there are and what they may be; others are not its to refuse.
+    Raises InvalidEvent.
+    """
+    if len(raw) > MAX_EVENT_BYTES:
+        raise _too_large(raw)
+    try:
+        envelope = decoder.decode(raw)
+        members: dict[str, Any] = _tree_decoder.decode(raw)
+        keys = _count_keys(members, MAX_DEPTH)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise explaining.explain(raw, error) from None
+    if not (plain or looks_plain(raw)) or (raw.count(b":") != keys and raw.count(b'":') != keys):
+        strictness.check_exactly(raw, shallow=True)
+    return envelope, members
+
+
+def _too_large(raw: bytes) -> InvalidEvent:
+    return InvalidEvent(
+        "event_too_large", "", f"The event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}."
+    )
 
 
 def _tree_keys(document: Raw, tree: Any) -> int:

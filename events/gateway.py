@@ -68,7 +68,7 @@ class Gateway:
 
     async def _post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = time.monotonic()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers_of(scope)
         identifier = request_id(headers.get("x-request-id"))
         try:
             answer = await self._ingest(scope, headers, receive, identifier, arrived)
@@ -179,6 +179,15 @@ class Gateway:
                     await self._keys.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _headers_of(scope: Scope) -> dict[str, str]:
+    """By lower-case name; what stands several times is one list (RFC 9110, 5.3), as Django has it."""
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {name: ",".join(value for other, value in pairs if other == name) for name in headers}
+    return headers
 
 
 async def _policy_of(identity: KeyIdentity) -> Policy:

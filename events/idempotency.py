@@ -1,7 +1,7 @@
 """Idempotency-Key: what makes a request known again, and which of them are on their way in this process."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Final
@@ -12,16 +12,22 @@ from events.requests import IngestOptions
 from events.submissions import Keyed, Submission, Verdicts
 
 
-def keyed_request(*, project_id: int, options: IngestOptions, body: bytes) -> Keyed | None:
-    """What a request is known by: its key within its project, and the decompressed body with how to read it.
+def keyed_request(
+    *, project_id: int, options: IngestOptions, body: bytes, frames: Iterable[bytes]
+) -> Keyed | None:
+    """What a request is known by: its key within its project, and what it holds with how to read it.
 
+    That is the decompressed body, or in another protocol, whose events may be in headers too, the events' texts.
     None without a key, and for a dry run, which stores nothing that could be repeated.
     """
     if not options.idempotency_key or options.dry_run:
         return None
     key = blake2b(f"{project_id}\0{options.idempotency_key}".encode(), digest_size=16)
-    content = blake2b(f"{options.body_format}\0{options.on_error}\0".encode(), digest_size=32)
-    content.update(body)
+    ours = isinstance(options.body_format, str)
+    read_as = options.body_format if ours else "protocol"
+    content = blake2b(f"{read_as}\0{options.on_error}\0".encode(), digest_size=32)
+    for text in [body] if ours else frames:
+        content.update(text)
     return Keyed(key.digest(), content.digest())
 
 

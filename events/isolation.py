@@ -138,6 +138,7 @@ def _insert_events(cursor: Cursor, events: list[Prepared], received_at: datetime
             "keys": [event.key for event in ordered],
             "partitions": [event.partition for event in ordered],
             "ids": [event.id if event.identified else None for event in ordered],
+            "attributes": [event.attributes.decode() or None for event in ordered],
             "values": [event.value for event in ordered],
             "data": [event.data.decode() or None for event in ordered],
             "received_at": received_at,

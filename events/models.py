@@ -18,6 +18,7 @@ class Event(models.Model):
     event_id = models.TextField(null=True)  # noqa: DJ001 - NULL says that the server made the id
     value = models.FloatField(null=True)
     data = models.JSONField(null=True)
+    attributes = models.JSONField(null=True)
     received_at = models.DateTimeField()
 
     class Meta:

@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from events.limits import MAX_EVENTS, MAX_ID, MAX_TEXT, MAX_TYPE
+from events.protocols.registry import BODIES
 
 _TEXT: Final = {"type": "string", "maxLength": MAX_TEXT}
 EVENT: Final[dict[str, Any]] = {
@@ -68,7 +69,8 @@ _REFUSALS: Final = {
 describes_ingest = extend_schema(
     operation_id="ingest_events",
     summary="Send events",
-    description="Answers after COMMIT, with a verdict for each event.",
+    description="Answers after COMMIT, with a verdict for each event. CloudEvents in HTTP's binary mode are told by"
+    " their `ce-` headers; the body may then be anything.",
     parameters=[
         OpenApiParameter("on_error", str, enum=["store", "reject"], description="reject: all or nothing"),
         OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="validate only"),
@@ -84,6 +86,7 @@ describes_ingest = extend_schema(
             "oneOf": [EVENT, {"type": "array", "items": EVENT, "minItems": 1, "maxItems": MAX_EVENTS}]
         },
         "application/x-ndjson": {"type": "string"},
+        **BODIES,
     },
     responses={
         200: OpenApiResponse(VERDICTS, "Every event is stored, or was"),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qs
 
-from events.decoding import BodyFormat
+from events.decoding import BodyFormat, Opener
 from events.errors import RequestRefused
 from events.limits import MAX_BODY_BYTES
+from events.media_types import require_utf8, split_content_type
+from events.protocols.registry import BODIES, find_opener
 
 _FORMATS: Final[dict[str, BodyFormat]] = {"application/json": "json", "application/x-ndjson": "ndjson"}
 _PARAMETERS: Final = frozenset({"on_error", "dry_run"})
@@ -18,9 +20,12 @@ _TRUE: Final = {"1": True, "true": True, "0": False, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How to read a request and what to do with events that are refused."""
+    """How to read a request and what to do with events that are refused.
 
-    body_format: BodyFormat
+    `body_format` is one of ours, or how another protocol opens the body.
+    """
+
+    body_format: BodyFormat | Opener
     encoding: str
     on_error: Literal["store", "reject"]
     dry_run: bool
@@ -29,7 +34,7 @@ class IngestOptions:
 
 def read_options(headers: Mapping[str, str], query: str) -> IngestOptions:
     """From lower-case headers and the query string. Raises RequestRefused (400, 415)."""
-    body_format = _body_format(headers.get("content-type", ""))
+    body_format = _body_format(headers)
     encoding = headers.get("content-encoding", "").strip().lower()
     key = _idempotency_key(headers.get("idempotency-key"))
     if not query:
@@ -64,28 +69,20 @@ def _idempotency_key(text: str | None) -> str:
     return text
 
 
-def _body_format(content_type: str) -> BodyFormat:
-    media_type, _, parameters = content_type.partition(";")
-    body_format = _FORMATS.get(media_type.strip().lower())
+def _body_format(headers: Mapping[str, str]) -> BodyFormat | Opener:
+    media_type, charset = split_content_type(headers.get("content-type", ""))
+    opener = find_opener(media_type, headers)
+    if opener is not None:
+        return opener
+    body_format = _FORMATS.get(media_type)
     if body_format is None:
         raise RequestRefused(
             415,
             "unsupported_media_type",
-            f"Content-Type {media_type.strip()!r} is not supported; use {' or '.join(_FORMATS)}.",
+            f"Content-Type {media_type!r} is not supported; use {', '.join((*_FORMATS, *BODIES))}.",
         )
-    if parameters:
-        _check_charset(parameters)
+    require_utf8(charset)
     return body_format
-
-
-def _check_charset(parameters: str) -> None:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        charset = value.strip().strip('"').lower()
-        if name.strip().lower() == "charset" and charset not in {"utf-8", "utf8", "us-ascii"}:
-            raise RequestRefused(
-                415, "unsupported_charset", f"Charset {charset!r} is not supported; send UTF-8."
-            )
 
 
 def check_length(content_length: str | None) -> None:

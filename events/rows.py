@@ -17,12 +17,12 @@ _partition = Struct(">ih").pack
 _double = Struct(">id").pack
 _stamp = Struct(">iq").pack
 _json = Struct(">iB").pack  # length and the version byte of jsonb
-_double_and_json = Struct(">idiB").pack
+_null_double_and_json = Struct(">iidiB").pack
 _array_head = Struct(">iiIii").pack
 
-_EVENT_COLUMNS = 12
+_EVENT_COLUMNS = 13
 EVENT_COLUMNS = (
-    "project_id, time, uid, type, source, subject, partition_key, partition, event_id, value, data, "
+    "project_id, time, uid, type, source, subject, partition_key, partition, event_id, attributes, value, data, "
     "received_at"
 )
 
@@ -52,14 +52,25 @@ def event_row(
     """A row of `event` up to received_at, which only the flush knows. Texts come as `text_field`s or NULL.
 
     `time_us` is microseconds since 1970, `uid` 16 bytes, `placed` from `place_fields`, `data` JSON text or b"".
-    Rows sort as (project_id, time, uid) do, but for times before 2000, which come last.
+    Rows sort as (project_id, time, uid) do, but for times before 2000, which come last. `attributes` is NULL.
     """
     if value is not None and data:
-        rest = _double_and_json(8, value, len(data) + 1, 1)
+        rest = _null_double_and_json(-1, 8, value, len(data) + 1, 1)
     else:
-        rest = (NULL if value is None else _double(8, value)) + (_json(len(data) + 1, 1) if data else NULL)
+        rest = (
+            NULL
+            + (NULL if value is None else _double(8, value))
+            + (_json(len(data) + 1, 1) if data else NULL)
+        )
     head = _head(_EVENT_COLUMNS, 4, project_id, 8, time_us - EPOCH_2000_US, 16, uid)
     return b"".join((head, type_field, source_field, subject_field, placed, id_field, rest, data))
+
+
+def attributed_row(row: bytes, attributes: bytes, value: float | None, data: bytes) -> bytes:
+    """An `event_row`, made with this value and data, with `attributes` (JSON text) in place of their NULL."""
+    behind = (4 if value is None else 12) + (5 + len(data) if data else 4)
+    place = len(row) - behind - len(NULL)
+    return b"".join((row[:place], _json(len(attributes) + 1, 1), attributes, row[-behind:]))
 
 
 def copy_block(rows: Sequence[bytes], received_us: int) -> bytes:

@@ -10,7 +10,7 @@ from django.db import close_old_connections
 
 from accounts.identity import KeyIdentity
 from events.compression import decompress
-from events.decoding import BodyFormat, Frames, decode_event, decode_sound, looks_plain, split_body
+from events.decoding import Opened, open_body
 from events.errors import IngestError, InvalidEvent, Overloaded
 from events.idempotency import in_flight, keyed_request, made_id
 from events.policies import Policy, Screen, load_policy, remembered_policy
@@ -42,11 +42,13 @@ def ingest_events(
     Overloaded (nothing stored, try again).
     """
     plain_body = decompress(body, options.encoding)
-    keyed = keyed_request(project_id=identity.project_id, options=options, body=plain_body)
+    opened = _open(plain_body, options)
+    keyed = keyed_request(
+        project_id=identity.project_id, options=options, body=plain_body, frames=opened.frames
+    )
     now_us = time.time_ns() // 1000
-    prepared, rejections, frames = _prepare_all(
-        plain_body,
-        options.body_format,
+    prepared, rejections = _prepare_all(
+        opened,
         project_id=identity.project_id,
         now_us=now_us,
         bounds=_bounds(identity, now_us),
@@ -57,10 +59,10 @@ def ingest_events(
     if whole and rejections:
         prepared = []
         if keyed is None or options.dry_run:
-            deliver(Verdicts(0, 0, rejections, [None] * len(frames)))
+            deliver(Verdicts(0, 0, rejections, [None] * len(opened.frames)))
             return
-    if options.dry_run:
-        deliver(_unstored(prepared, rejections, frames))
+    if options.dry_run or not opened.frames:
+        deliver(_unstored(prepared, rejections, opened.frames))
         return
     submission = Submission(
         project_id=identity.project_id,
@@ -68,8 +70,8 @@ def ingest_events(
         request_id=request_id,
         prepared=prepared,
         rejections=rejections,
-        frames=frames,
-        size=len(plain_body),
+        frames=opened.frames,
+        size=opened.size,
         arrived=arrived,
         whole=whole,
         logged="backfill" not in identity.scopes,
@@ -102,28 +104,28 @@ def _bounds(identity: KeyIdentity, now_us: int) -> Bounds:
     return time_bounds(now_us=now_us, retention_days=days)
 
 
+def _open(body: bytes, options: IngestOptions) -> Opened:
+    if isinstance(options.body_format, str):
+        return open_body(body, options.body_format)
+    return options.body_format(body)
+
+
 def _prepare_all(
-    body: bytes,
-    body_format: BodyFormat,
+    opened: Opened,
     *,
     project_id: int,
     now_us: int,
     bounds: Bounds,
     screens: Sequence[Screen],
     keyed: Keyed | None,
-) -> tuple[list[Prepared], list[Rejection], Sequence[bytes]]:
-    """What may be stored, what may not, and the texts of all events."""
-    events = decode_sound(body, body_format)
-    frames: Sequence[bytes]
-    if events is not None:
-        frames, plain = Frames(body, body_format, len(events)), True
-    else:
-        frames, plain = split_body(body, body_format), looks_plain(body)
+) -> tuple[list[Prepared], list[Rejection]]:
+    """What may be stored, and what may not."""
+    frames, decode, events = opened.frames, opened.decode, opened.events
     prepared: list[Prepared] = []
     rejections: list[Rejection] = []
     for position in range(len(frames)):
         try:
-            event = events[position] if events is not None else decode_event(frames[position], plain=plain)
+            event = events[position] if events is not None else decode(frames[position])
             for screen in screens:
                 event = screen(event)
             if keyed is not None and not event.id:
@@ -133,7 +135,7 @@ def _prepare_all(
             )
         except InvalidEvent as error:
             rejections.append(_rejection(position, frames[position], error))
-    return prepared, rejections, frames
+    return prepared, rejections
 
 
 def _rejection(position: int, frame: bytes, error: InvalidEvent) -> Rejection:

@@ -15,7 +15,10 @@ import uuid_utils
 from events.partitions import partition_of
 from tests.benchmarks.payloads import EventPlan, events
 
-COLUMNS = "project_id, time, uid, type, source, subject, partition_key, partition, event_id, value, data, received_at"
+COLUMNS = (
+    "project_id, time, uid, type, source, subject, partition_key, partition, event_id, attributes, value, data,"
+    " received_at"
+)
 COPY = f"COPY event_limit ({COLUMNS}) FROM STDIN (FORMAT BINARY)".encode()
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -64,7 +67,7 @@ def _blocks(project_id: int, rows: int) -> Iterator[bytes]:
 
 
 def _row(project_id: int, event: dict[str, Any]) -> bytes:
-    """One tuple of PostgreSQL's binary COPY format, in the order of COLUMNS; event_id is NULL."""
+    """One tuple of PostgreSQL's binary COPY format, in the order of COLUMNS; event_id and attributes are NULL."""
     subject = event["subject"]
     fields = (
         pack(">i", project_id),
@@ -75,6 +78,7 @@ def _row(project_id: int, event: dict[str, Any]) -> bytes:
         subject.encode(),
         subject.encode(),
         pack(">h", partition_of(project_id, subject)),
+        None,
         None,
         pack(">d", event["value"]),
         b"\x01" + msgspec.json.encode(event["data"]),  # the version of jsonb's wire form, then its text

@@ -14,7 +14,7 @@ import psycopg
 from django.db import connections
 
 from events.connections import connect_writer
-from events.decoding import decode_event
+from events.decoding import AttributedEvent, decode_event
 from events.editions import rollup_kind
 from events.flushes import Flush, Outcome
 from events.packed import register_packed_arrays
@@ -55,6 +55,15 @@ def event(project_id: int, when: datetime, **fields: object) -> Prepared:
     """One event as the decoder and the preparation make it."""
     sent = {"type": "reading", "time": when.isoformat(), **fields}
     decoded = decode_event(msgspec.json.encode(sent), plain=False)
+    now_us = time.time_ns() // 1000
+    return prepare(decoded, position=0, project_id=project_id, now_us=now_us, bounds=_ANY_TIME)
+
+
+def attributed_event(project_id: int, when: datetime, attributes: bytes, **fields: object) -> Prepared:
+    """One event as another protocol makes it, with attributes (JSON text) beside our fields."""
+    sent = {"type": "reading", "time": when.isoformat(), **fields}
+    decoded = msgspec.json.decode(msgspec.json.encode(sent), type=AttributedEvent)
+    decoded.attributes = msgspec.Raw(attributes)
     now_us = time.time_ns() // 1000
     return prepare(decoded, position=0, project_id=project_id, now_us=now_us, bounds=_ANY_TIME)
 

@@ -20,7 +20,18 @@ from events.selectors import (
     select_newest_events,
     select_traffic,
 )
-from tests.contracts.storage import HOUR, MINUTE, NOON, USING, Database, event, flush_of, new_project, series
+from tests.contracts.storage import (
+    HOUR,
+    MINUTE,
+    NOON,
+    USING,
+    Database,
+    attributed_event,
+    event,
+    flush_of,
+    new_project,
+    series,
+)
 
 
 def migrate(*targets: tuple[str, str | None]) -> None:
@@ -105,6 +116,39 @@ class TestConstraints:
         )  # fmt: skip
         assert [(row[0].bytes, *row[1:]) for row in rows] == [
             (sent.uid, NOON, "reading", "gate", "é", "é", sent.partition, "a-1", -0.5, '{"deep": [1, null]}')
+        ]
+
+    @pytest.mark.parametrize("refused_beside", [False, True])
+    def test_attributes_are_kept_beside_it_and_are_null_in_events_of_our_own(
+        self, database: Database, refused_beside: bool
+    ) -> None:
+        """Whether it is copied, or inserted because the database refuses another event of the flush."""
+        project = new_project()
+        kinds: list[dict[str, Any]] = [
+            {},
+            {"value": 0.5},
+            {"data": {"a": 1}},
+            {"value": 0.5, "data": {"a": 1}},
+        ]
+        text = '{"colour": "é", "specversion": "1.0"}'
+        events = [
+            attributed_event(project, NOON, text.encode(), subject=str(place), **kind)
+            for place, kind in enumerate(kinds)
+        ]
+        refused = [event(project, NOON, data={"x": 0}, subject="refused")] if refused_beside else []
+        for each in refused:
+            each.data, each.row = b'{"x":1e-99999}', each.row.replace(b'{"x":0}', b'{"x":-}')
+        database.store(*events, event(project, NOON, subject="our own"), *refused)
+        rows = database.rows(
+            "SELECT subject, value, data::text, attributes::text FROM event WHERE project_id = %(id)s ORDER BY 1",
+            id=project,
+        )
+        assert rows == [
+            ("0", None, None, text),
+            ("1", 0.5, None, text),
+            ("2", None, '{"a": 1}', text),
+            ("3", 0.5, '{"a": 1}', text),
+            ("our own", None, None, None),
         ]
 
 

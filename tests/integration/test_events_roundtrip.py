@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.connections import connect_writer
 from events.packed import PackedTimes, PackedUuids, register_packed_arrays
-from events.rows import EVENT_COLUMNS, NULL, copy_block, event_row, place_fields, text_field
+from events.rows import EVENT_COLUMNS, NULL, attributed_row, copy_block, event_row, place_fields, text_field
 from tests.support.doors import Door
 from tests.support.ingest import Books, Tenant, make_tenant, post
 from tests.support.writers import Connection
@@ -98,7 +98,14 @@ def test_packed_arrays_are_read_as_what_they_hold(
 
 @settings(max_examples=40, deadline=None)
 @given(
-    STAMPS, KEYS, TEXT, TEXT, st.none() | st.floats(allow_nan=False), st.none() | OBJECTS, st.integers(0, 63)
+    STAMPS,
+    KEYS,
+    TEXT,
+    TEXT,
+    st.none() | st.floats(allow_nan=False),
+    st.none() | OBJECTS,
+    OBJECTS,
+    st.integers(0, 63),
 )
 def test_a_packed_row_is_read_as_what_it_holds(
     connection: Connection,
@@ -108,25 +115,30 @@ def test_a_packed_row_is_read_as_what_it_holds(
     key: str,
     value: float | None,
     document: dict[str, Any] | None,
+    attributes: dict[str, Any],
     partition: int,
 ) -> None:
     """Into a table of the same columns: the real one would make a chunk for each of these days."""
+    data = b"" if document is None else json.dumps(document).encode()
     row = event_row(
         -7, stamp, uid, text_field("t"), text_field(source), text_field(""), place_fields(key, partition),
-        NULL if value is None else text_field(key), value, b"" if document is None else json.dumps(document).encode(),
+        NULL if value is None else text_field(key), value, data,
     )  # fmt: skip
+    attributed = attributed_row(row, json.dumps(attributes).encode(), value, data)
     received = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
     received_us = (received - EPOCH) // timedelta(microseconds=1)
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE packed (LIKE event) ON COMMIT DROP")
         with cursor.copy(f"COPY packed ({EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(copy_block([row, row], received_us))
+            copy.write(copy_block([row, attributed], received_us))
         cursor.execute(
             "SELECT project_id, extract(epoch FROM time) * 1000000, uid, type, source, subject, partition_key,"
-            " partition, event_id, value, data, received_at FROM packed"
+            " partition, event_id, value, data, received_at, attributes FROM packed ORDER BY attributes NULLS FIRST"
         )
         first, second = cursor.fetchall()
-    assert first == second
+    assert first[:12] == second[:12]
+    assert first[12] is None
+    assert same(attributes, second[12])
     assert first[:10] == (
         -7, stamp, UUID(bytes=uid), "t", source, "", key, partition, None if value is None else key, value,
     )  # fmt: skip

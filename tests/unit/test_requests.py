@@ -4,6 +4,7 @@ import pytest
 
 from events.errors import RequestRefused
 from events.limits import MAX_BODY_BYTES
+from events.protocols.cloudevents.envelope import open_json
 from events.requests import IngestOptions, check_length, read_options
 
 
@@ -58,10 +59,36 @@ def test_another_value_is_refused(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "json", "text/json", "application/json-seq", "application/cloudevents+json"]
+    "content_type",
+    [
+        "",
+        "json",
+        "text/json",
+        "application/json-seq",
+        "application/cloudevents+avro",
+        "application/cloudevents",
+    ],
 )
 def test_another_type_is_refused(content_type: str) -> None:
     assert refusal(content_type=content_type) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/cloudevents+json", "APPLICATION/CloudEvents-Batch+JSON; charset=UTF-8"]
+)
+def test_cloudevents_are_told_by_their_type_whatever_the_headers(content_type: str) -> None:
+    assert options(content_type=content_type, ce_id="1").body_format is open_json
+
+
+def test_cloudevents_in_binary_mode_are_told_by_an_attribute_that_each_must_have() -> None:
+    assert callable(options(ce_type="t").body_format)
+    assert options(ce_trace="t").body_format == "json"
+    assert refusal(content_type="text/plain", ce_trace="t") == (415, "unsupported_media_type")
+
+
+def test_the_refusal_of_a_type_lists_all_there_are() -> None:
+    with pytest.raises(RequestRefused, match=r"application/cloudevents-batch\+json\."):
+        options(content_type="text/plain")
 
 
 @pytest.mark.parametrize("length", [None, "0", str(MAX_BODY_BYTES)])

@@ -2,11 +2,14 @@
 
 from struct import unpack
 
+import pytest
+
 from events.rows import (
     COPY_HEADER,
     COPY_TRAILER,
     EVENT_COLUMNS,
     NULL,
+    attributed_row,
     copy_block,
     event_row,
     place_fields,
@@ -39,16 +42,27 @@ def fields(packed: bytes) -> list[bytes | None]:
 
 def test_a_row_has_its_columns_in_order() -> None:
     assert fields(row(1.5, b"{}")) == [
-        b"\0\0\0\x07", b"\0\0\0\0\0\0\0\x05", bytes(range(16)), b"t", b"s", b"", "ü".encode(), b"\0\x3f", None,
+        b"\0\0\0\x07", b"\0\0\0\0\0\0\0\x05", bytes(range(16)), b"t", b"s", b"", "ü".encode(), b"\0\x3f", None, None,
         b"\x3f\xf8\0\0\0\0\0\0", b"\x01{}",
     ]  # fmt: skip
-    assert EVENT_COLUMNS.count(",") + 1 == 12
+    assert EVENT_COLUMNS.count(",") + 1 == 13
 
 
 def test_what_is_left_out_is_null() -> None:
-    assert fields(row(None, b""))[8:] == [None, None, None]
-    assert fields(row(None, b"{}"))[8:] == [None, None, b"\x01{}"]
-    assert fields(row(0.0, b""))[8:] == [None, bytes(8), None]
+    assert fields(row(None, b""))[8:] == [None, None, None, None]
+    assert fields(row(None, b"{}"))[8:] == [None, None, None, b"\x01{}"]
+    assert fields(row(0.0, b""))[8:] == [None, None, bytes(8), None]
+
+
+@pytest.mark.parametrize("value", [None, 1.5])
+@pytest.mark.parametrize("data", [b"", b'{"a":1}'])
+def test_attributes_stand_in_place_of_their_null_and_change_nothing_else(
+    value: float | None, data: bytes
+) -> None:
+    plain = row(value, data)
+    with_attributes = fields(attributed_row(plain, b'{"b":2}', value, data))
+    assert with_attributes[9] == b'\x01{"b":2}'
+    assert [*with_attributes[:9], None, *with_attributes[10:]] == fields(plain)
 
 
 def test_a_time_before_2000_is_negative() -> None:
