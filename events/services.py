@@ -12,9 +12,11 @@ from accounts.identity import KeyIdentity
 from events.compression import decompress
 from events.decoding import BodyFormat, Frames, decode_event, decode_sound, looks_plain, split_body
 from events.errors import IngestError, InvalidEvent, Overloaded
-from events.policies import Policy, Screen, load_policy, remembered_policy
+from events.policies import Policy, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
+from events.sanitising.frames import CleanFrames
+from events.schemas.watching import Warned, counting
 from events.submissions import Rejection, Submission, Verdicts
 from events.writer import get_writer
 
@@ -41,13 +43,13 @@ def ingest_events(
     """
     plain_body = decompress(body, options.encoding)
     now_us = time.time_ns() // 1000
-    prepared, rejections, frames = _prepare_all(
+    prepared, rejections, frames, warned = _prepare_all(
         plain_body,
         options.body_format,
         project_id=identity.project_id,
         now_us=now_us,
         bounds=_bounds(identity, now_us),
-        screens=policy.screens,
+        policy=policy,
     )
     whole = options.on_error == "reject"
     if options.dry_run or (whole and rejections):
@@ -64,7 +66,7 @@ def ingest_events(
         arrived=arrived,
         whole=whole,
         logged="backfill" not in identity.scopes,
-        deliver=deliver,
+        deliver=counting(deliver, identity.project_id, warned, using) if warned else deliver,
     )
     get_writer(using).submit(submission)
 
@@ -98,28 +100,34 @@ def _prepare_all(
     project_id: int,
     now_us: int,
     bounds: Bounds,
-    screens: Sequence[Screen],
-) -> tuple[list[Prepared], list[Rejection], Sequence[bytes]]:
-    """What may be stored, what may not, and the texts of all events."""
+    policy: Policy,
+) -> tuple[list[Prepared], list[Rejection], Sequence[bytes], list[tuple[int, Warned]]]:
+    """What may be stored, what may not, the texts of all events as they may be kept, and warnings by position."""
     events = decode_sound(body, body_format)
     frames: Sequence[bytes]
     if events is not None:
         frames, plain = Frames(body, body_format, len(events)), True
     else:
         frames, plain = split_body(body, body_format), looks_plain(body)
+    cleaner = policy.cleaner
+    kept = frames if cleaner is None else CleanFrames(frames, cleaner.clean)
     prepared: list[Prepared] = []
     rejections: list[Rejection] = []
+    warned: list[tuple[int, Warned]] = []
     for position in range(len(frames)):
         try:
             event = events[position] if events is not None else decode_event(frames[position], plain=plain)
-            for screen in screens:
+            for screen in policy.screens:
                 event = screen(event)
             prepared.append(
                 prepare(event, position=position, project_id=project_id, now_us=now_us, bounds=bounds)
             )
+            if policy.watcher and (warning := policy.watcher(event)):
+                warned.append((position, warning))
         except InvalidEvent as error:
-            rejections.append(_rejection(position, frames[position], error))
-    return prepared, rejections, frames
+            shown = error if cleaner is None else cleaner.clean_error(error)
+            rejections.append(_rejection(position, kept[position], shown))
+    return prepared, rejections, kept, warned
 
 
 def _rejection(position: int, frame: bytes, error: InvalidEvent) -> Rejection:
