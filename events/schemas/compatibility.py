@@ -29,6 +29,9 @@ _WHOLE: Final = (
     "unevaluatedItems", "prefixItems", "minContains", "maxContains",
 )  # fmt: skip
 _NARROWING: Final = frozenset(_WHOLE) | {"enum"}
+_SAYS_NOTHING: Final = frozenset({
+    "$ref", "$defs", "definitions", "$schema", "$id", "$comment", "title", "description", "default", "examples",
+})  # fmt: skip
 Level = Literal["breaking", "possible"]
 
 
@@ -130,7 +133,7 @@ def _follow(schema: Schema, root: Schema) -> Schema:
     if not isinstance(schema, dict) or not reference:
         return schema
     target = resolve(root, reference)
-    beside = {key: value for key, value in schema.items() if key != "$ref"}
+    beside = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING}
     if not beside:
         return _follow(True if target is None else target, root)
     return {**beside, "allOf": [*beside.get("allOf", ()), {"$ref": reference}]}
@@ -169,9 +172,11 @@ def _types(old: dict[str, Any], new: dict[str, Any], pointer: str) -> Iterator[F
 def _types_of(schema: dict[str, Any]) -> frozenset[str]:
     named = schema.get("type")
     types = _TYPES if named is None else frozenset([named] if isinstance(named, str) else named)
+    if "number" in types:
+        types |= {"integer"}
     values = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if values is not None:
-        types &= {_type_of(value) for value in values} | ({"integer"} if "number" in types else set())
+        types &= {_type_of(value) for value in values}
     return types | {"integer"} if "number" in types else types
 
 
