@@ -31,9 +31,7 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Any = None
-    ) -> Any:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         body: bytes = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise exceptions.ParseError(f"The body is over {MAX_BODY_BYTES} bytes; send less.")
@@ -64,7 +62,9 @@ class PolicyView(APIView):
         if isinstance(exc, SchemaRefused):
             errors = [_error(each.level, each.pointer, each.message) for each in exc.findings]
             for example in exc.trial.examples if exc.trial else ():
-                errors.append({"id": example.id, **_error("schema_violation", example.pointer, example.message)})
+                errors.append(
+                    {"id": example.id, **_error("schema_violation", example.pointer, example.message)}
+                )
             return to_response(problem(409, "schema_refused", exc.detail, identifier, errors=errors))
         if isinstance(exc, RuleInvalid):
             errors = [_error("rule_invalid", f"/{exc.field}" if exc.field else "", exc.message)]

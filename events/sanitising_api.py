@@ -28,7 +28,11 @@ class RuleTextSerializer(serializers.Serializer[Any]):
     )
     pattern = serializers.ChoiceField(SanitisingRule.Pattern.choices, default="", allow_blank=True)
     expression = serializers.CharField(
-        max_length=MAX_EXPRESSION, default="", allow_blank=True, trim_whitespace=False, help_text="RE2 syntax, for pattern custom."
+        max_length=MAX_EXPRESSION,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="RE2 syntax, for pattern custom.",
     )
 
 
@@ -40,7 +44,17 @@ class RuleInSerializer(RuleTextSerializer):
 class RuleSerializer(serializers.ModelSerializer[SanitisingRule]):
     class Meta:
         model = SanitisingRule
-        fields = ["id", "position", "name", "action", "path", "pattern", "expression", "enabled", "created_at"]
+        fields = [
+            "id",
+            "position",
+            "name",
+            "action",
+            "path",
+            "pattern",
+            "expression",
+            "enabled",
+            "created_at",
+        ]
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -51,7 +65,10 @@ class EventField(serializers.JSONField):
 class PreviewInSerializer(serializers.Serializer[Any]):
     events = serializers.ListField(child=EventField(), default=list, max_length=MAX_EVENTS)
     last = serializers.IntegerField(
-        default=5, min_value=1, max_value=MAX_EVENTS, help_text="Without events: how many of those stored last."
+        default=5,
+        min_value=1,
+        max_value=MAX_EVENTS,
+        help_text="Without events: how many of those stored last.",
     )
     rules = RuleTextSerializer(many=True, required=False, help_text="Instead of the project's enabled rules.")
 
@@ -73,9 +90,13 @@ class RulesView(PolicyView):
 
     @extend_schema(operation_id="list_sanitising_rules", responses=RuleSerializer(many=True))
     def get(self, request: Request) -> Response:
-        return Response(RuleSerializer(services.list_rules(project_id=project_id_of(request)), many=True).data)
+        return Response(
+            RuleSerializer(services.list_rules(project_id=project_id_of(request)), many=True).data
+        )
 
-    @extend_schema(operation_id="add_sanitising_rule", request=RuleInSerializer, responses={201: RuleSerializer})
+    @extend_schema(
+        operation_id="add_sanitising_rule", request=RuleInSerializer, responses={201: RuleSerializer}
+    )
     def post(self, request: Request) -> Response:
         sent = valid(RuleInSerializer, request)
         rule = services.add_rule(

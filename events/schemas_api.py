@@ -23,7 +23,10 @@ class SchemaField(serializers.JSONField):
 
 class LastSerializer(serializers.Serializer[Any]):
     last = serializers.IntegerField(
-        default=SAMPLE, min_value=1, max_value=MAX_SAMPLE, help_text="How many of the last stored events to look at."
+        default=SAMPLE,
+        min_value=1,
+        max_value=MAX_SAMPLE,
+        help_text="How many of the last stored events to look at.",
     )
 
 
@@ -39,7 +42,9 @@ class VersionInSerializer(serializers.Serializer[Any]):
     type = serializers.CharField(max_length=200)
     schema = SchemaField()
     note = serializers.CharField(max_length=500, default="", allow_blank=True)
-    force = serializers.BooleanField(default=False, help_text="Save it although stored events would be refused.")
+    force = serializers.BooleanField(
+        default=False, help_text="Save it although stored events would be refused."
+    )
 
 
 class ModeSerializer(LastSerializer):
@@ -98,13 +103,25 @@ class VersionSerializer(serializers.ModelSerializer[SchemaVersion]):
 
 
 class SummarySerializer(serializers.ModelSerializer[EventSchema]):
-    warnings = serializers.SerializerMethodField(help_text="Events stored with a warning in the last 24 hours.")
+    warnings = serializers.SerializerMethodField(
+        help_text="Events stored with a warning in the last 24 hours."
+    )
     refused = serializers.SerializerMethodField(help_text="Events refused in the last 24 hours.")
     last_warning = serializers.SerializerMethodField()
 
     class Meta:
         model = EventSchema
-        fields = ["id", "type", "mode", "version", "created_at", "changed_at", "warnings", "refused", "last_warning"]
+        fields = [
+            "id",
+            "type",
+            "mode",
+            "version",
+            "created_at",
+            "changed_at",
+            "warnings",
+            "refused",
+            "last_warning",
+        ]
 
     def _caught(self, schema: EventSchema) -> Caught | None:
         caught: dict[str, Caught] = self.context["caught"]
@@ -150,7 +167,9 @@ class SchemasView(PolicyView):
     def get(self, request: Request) -> Response:
         project_id = project_id_of(request)
         context = {"caught": select_caught(project_id=project_id)}
-        return Response(SummarySerializer(list_schemas(project_id=project_id), many=True, context=context).data)
+        return Response(
+            SummarySerializer(list_schemas(project_id=project_id), many=True, context=context).data
+        )
 
     @extend_schema(operation_id="save_schema", request=VersionInSerializer, responses={201: SavedSerializer})
     def post(self, request: Request) -> Response:

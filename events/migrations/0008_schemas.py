@@ -11,97 +11,202 @@ class Migration(migrations.Migration):
     """Schemas with their versions and warnings, and sanitising rules."""
 
     dependencies = [
-        ('accounts', '0003_policy_version'),
-        ('events', '0006_unreadable'),
+        ("accounts", "0003_policy_version"),
+        ("events", "0006_unreadable"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SchemaWarning',
+            name="SchemaWarning",
             fields=[
-                ('pk', models.CompositePrimaryKey('project_id', 'type', 'minute', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('project_id', models.IntegerField()),
-                ('type', models.TextField()),
-                ('minute', models.DateTimeField()),
-                ('events', models.BigIntegerField()),
-                ('pointer', models.TextField()),
-                ('message', models.TextField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "project_id",
+                        "type",
+                        "minute",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("project_id", models.IntegerField()),
+                ("type", models.TextField()),
+                ("minute", models.DateTimeField()),
+                ("events", models.BigIntegerField()),
+                ("pointer", models.TextField()),
+                ("message", models.TextField()),
             ],
             options={
-                'db_table': 'schema_warning',
-                'managed': False,
+                "db_table": "schema_warning",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='EventSchema',
+            name="EventSchema",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=200)),
-                ('mode', models.CharField(choices=[('off', 'Off'), ('warn', 'Warn'), ('enforce', 'Enforce')], default='off', max_length=7)),
-                ('version', models.PositiveIntegerField(help_text="The current version's number.")),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='event_schemas', to='accounts.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type", models.CharField(max_length=200)),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("off", "Off"), ("warn", "Warn"), ("enforce", "Enforce")],
+                        default="off",
+                        max_length=7,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(help_text="The current version's number.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="event_schemas",
+                        to="accounts.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['type'],
+                "ordering": ["type"],
             },
         ),
         migrations.CreateModel(
-            name='SanitisingRule',
+            name="SanitisingRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('action', models.CharField(choices=[('drop', 'Drop'), ('mask', 'Mask'), ('hash', 'Hash')], max_length=4)),
-                ('path', models.CharField(blank=True, max_length=500)),
-                ('pattern', models.CharField(blank=True, choices=[('email', 'Email addresses'), ('card', 'Card numbers'), ('ip', 'IP addresses'), ('custom', 'A regular expression')], max_length=6)),
-                ('expression', models.CharField(blank=True, max_length=500)),
-                ('enabled', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sanitising_rules', to='accounts.project')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("name", models.CharField(blank=True, max_length=100)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("drop", "Drop"), ("mask", "Mask"), ("hash", "Hash")], max_length=4
+                    ),
+                ),
+                ("path", models.CharField(blank=True, max_length=500)),
+                (
+                    "pattern",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("email", "Email addresses"),
+                            ("card", "Card numbers"),
+                            ("ip", "IP addresses"),
+                            ("custom", "A regular expression"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("expression", models.CharField(blank=True, max_length=500)),
+                ("enabled", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sanitising_rules",
+                        to="accounts.project",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'id'],
+                "ordering": ["position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='SchemaVersion',
+            name="SchemaVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('author', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('schema', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='events.eventschema')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("author", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "schema",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="events.eventschema",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.AddConstraint(
-            model_name='eventschema',
-            constraint=models.UniqueConstraint(fields=('project', 'type'), name='event_schema_once_per_type'),
+            model_name="eventschema",
+            constraint=models.UniqueConstraint(fields=("project", "type"), name="event_schema_once_per_type"),
         ),
         migrations.AddConstraint(
-            model_name='eventschema',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['off', 'warn', 'enforce'])), name='event_schema_mode_known'),
+            model_name="eventschema",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("mode__in", ["off", "warn", "enforce"])), name="event_schema_mode_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sanitisingrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('path', ''), models.Q(('pattern', ''), _negated=True)), models.Q(models.Q(('path', ''), _negated=True), ('pattern', '')), _connector='OR'), name='sanitising_rule_path_or_pattern'),
+            model_name="sanitisingrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("path", ""), models.Q(("pattern", ""), _negated=True)),
+                    models.Q(models.Q(("path", ""), _negated=True), ("pattern", "")),
+                    _connector="OR",
+                ),
+                name="sanitising_rule_path_or_pattern",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sanitisingrule',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['drop', 'mask', 'hash'])), name='sanitising_rule_action_known'),
+            model_name="sanitisingrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["drop", "mask", "hash"])),
+                name="sanitising_rule_action_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='schemaversion',
-            constraint=models.UniqueConstraint(fields=('schema', 'number'), name='schema_version_once_per_number'),
+            model_name="schemaversion",
+            constraint=models.UniqueConstraint(
+                fields=("schema", "number"), name="schema_version_once_per_number"
+            ),
         ),
         run_sql_file(__file__, "0008_schemas"),
     ]

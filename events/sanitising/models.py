@@ -53,12 +53,12 @@ class SanitisingRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"{self.action} {self.path or self.expression or self.pattern}"
+        return self.text.label
 
     @property
     def text(self) -> RuleText:
         action = cast("Any", self.action)  # one of Action, as a constraint says
-        return RuleText(action, self.path, self.pattern, self.expression, name=str(self))
+        return RuleText(action, self.path, self.pattern, self.expression, self.name)
 
     def get_additional_data(self) -> dict[str, Any]:
         return {"project_id": self.project_id}

@@ -23,7 +23,9 @@ def parse_path(pointer: str) -> tuple[str, ...]:
         raise RuleInvalid("path", "A path is a JSON pointer such as /data/user/email; begin it with a slash.")
     tokens = tuple(_unescape(token) for token in pointer[1:].split("/"))
     if tokens[0] not in FIELDS:
-        raise RuleInvalid("path", f"Rules reach {', '.join('/' + field for field in FIELDS)}, not /{tokens[0]}.")
+        raise RuleInvalid(
+            "path", f"Rules reach {', '.join('/' + field for field in FIELDS)}, not /{tokens[0]}."
+        )
     if tokens[0] != "data" and len(tokens) > 1:
         raise RuleInvalid("path", f"/{tokens[0]} is a text and has nothing inside; end the path there.")
     if len(tokens) > MAX_DEPTH:

@@ -147,7 +147,9 @@ class Expression:
     def __init__(self, text: str) -> None:
         self._pattern = _compile(text)
         if self._pattern.search("") is not None:
-            raise RuleInvalid("expression", "It matches the empty text, so everywhere: have it match something.")
+            raise RuleInvalid(
+                "expression", "It matches the empty text, so everywhere: have it match something."
+            )
         in_context = any(sign in text for sign in _CONTEXT)
         self._quick = None if in_context else re2.compile(text.encode(), _options())
 

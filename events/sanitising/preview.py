@@ -25,6 +25,10 @@ class Step:
     changed: bool
     after: bytes
 
+    @property
+    def shown_after(self) -> str:
+        return self.after.decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -33,6 +37,14 @@ class Preview:
     before: bytes
     after: bytes
     steps: list[Step]
+
+    @property
+    def shown_before(self) -> str:
+        return self.before.decode()
+
+    @property
+    def shown_after(self) -> str:
+        return self.after.decode()
 
 
 def preview_events(*, project_id: int, texts: Sequence[RuleText], events: Sequence[bytes]) -> list[Preview]:
@@ -48,7 +60,7 @@ def preview_events(*, project_id: int, texts: Sequence[RuleText], events: Sequen
         steps = []
         for rule in rules:
             changed = apply_rules([rule], tree)
-            steps.append(Step(rule.text.name, changed, canonical.write(tree)))
+            steps.append(Step(rule.text.label, changed, canonical.write(tree)))
         previews.append(Preview(event, sanitiser.clean(event), steps))
     return previews
 

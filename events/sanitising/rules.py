@@ -33,6 +33,11 @@ class RuleText:
     expression: str = ""
     name: str = ""
 
+    @property
+    def label(self) -> str:
+        """What to call it where it has no name."""
+        return self.name or f"{self.action} {self.path or self.expression or self.pattern}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -66,7 +71,9 @@ def _check_place(place: tuple[str, ...], action: Action) -> None:
     if place == ("data",) and action != "drop":
         raise RuleInvalid("path", "`data` must stay an object: drop it, or name what is inside (/data/*).")
     if place == ("id",) and action == "mask":
-        raise RuleInvalid("action", "Masked ids would all be one, and all but the first event lost: hash or drop.")
+        raise RuleInvalid(
+            "action", "Masked ids would all be one, and all but the first event lost: hash or drop."
+        )
     if place == ("source",) and action != "hash":
         raise RuleInvalid("action", "Ids are a source's own, so without it events would be lost: hash it.")
 

@@ -16,7 +16,9 @@ from events.sanitising.tokens import MASK, Tokens
 
 _LONGEST: Final = {"id": MAX_ID, "source": MAX_TEXT, "subject": MAX_TEXT, "key": MAX_TEXT}
 _NULL: Final = b"null"
-UNREADABLE: Final = "[not kept: this is not JSON, so the project's sanitising rules could not be applied to it]"
+UNREADABLE: Final = (
+    "[not kept: this is not JSON, so the project's sanitising rules could not be applied to it]"
+)
 TOO_LARGE: Final = (
     f"[not kept: over {MAX_EVENT_BYTES} bytes, the project's sanitising rules are not applied to it]"
 )

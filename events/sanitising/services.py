@@ -22,7 +22,12 @@ def list_rules(*, project_id: int) -> QuerySet[SanitisingRule]:
 
 
 def add_rule(
-    *, project_id: int, text: RuleText, position: int | None = None, enabled: bool = True, user: User | None = None
+    *,
+    project_id: int,
+    text: RuleText,
+    position: int | None = None,
+    enabled: bool = True,
+    user: User | None = None,
 ) -> SanitisingRule:
     """Add a rule, behind the others unless a position is given. Raises RuleInvalid."""
     rule = SanitisingRule(project_id=project_id, created_by=user)
@@ -46,6 +51,19 @@ def change_rule(
         _fill(rule, text, rule.position if position is None else position, enabled)
         rule.save()
     return rule
+
+
+def move_rule(*, rule: SanitisingRule, places: int) -> None:
+    """Move a rule up (negative) or down among the project's rules, which are numbered anew from 1."""
+    with transaction.atomic():
+        bump_policy_version(project_id=rule.project_id)
+        rules = list(list_rules(project_id=rule.project_id))
+        old = next(place for place, each in enumerate(rules) if each.pk == rule.pk)
+        rules.insert(max(0, old + places), rules.pop(old))
+        for position, each in enumerate(rules, 1):
+            if each.position != position:
+                each.position = position
+                each.save(update_fields=["position"])
 
 
 def delete_rule(*, rule: SanitisingRule) -> None:

@@ -203,7 +203,9 @@ def _enums(old: dict[str, Any], new: dict[str, Any], pointer: str) -> Iterator[F
         yield Finding("breaking", place, "Only some values are accepted now.")
         return
     for value in known:
-        if not any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in new["enum"]):
+        if not any(
+            value == other and isinstance(value, bool) == isinstance(other, bool) for other in new["enum"]
+        ):
             yield Finding("breaking", place, f"The value {str(value)[:80]!r} was removed.")
 
 
@@ -240,7 +242,9 @@ def _wholes(old: dict[str, Any], new: dict[str, Any], pointer: str) -> Iterator[
             if keyword == "const" and old.get("enum") == [new["const"]]:
                 continue
             said = "was changed" if keyword in old else "is new"
-            yield Finding("possible", f"{pointer}/{keyword}", f"`{keyword}` {said}: what it accepts is not compared.")
+            yield Finding(
+                "possible", f"{pointer}/{keyword}", f"`{keyword}` {said}: what it accepts is not compared."
+            )
 
 
 _Check = Callable[[dict[str, Any], dict[str, Any], str], Iterator[Finding]]

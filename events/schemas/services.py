@@ -166,7 +166,9 @@ def _refuse_harm(schema: EventSchema, text: str, findings: list[Finding]) -> Non
     if trial.failing:
         raise SchemaRefused(_would_refuse(trial), findings=findings, trial=trial)
     if Checked(findings).breaking:
-        detail = "The schema is enforced, and this version refuses what the current one accepts; see findings."
+        detail = (
+            "The schema is enforced, and this version refuses what the current one accepts; see findings."
+        )
         raise SchemaRefused(f"{detail} Correct it, or force it.", findings=findings, trial=trial)
 
 

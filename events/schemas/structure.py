@@ -76,7 +76,9 @@ def _unusable(schema: Schema, pointer: str) -> Iterator[Flaw]:
     if schema.get("$schema", DIALECT) not in {DIALECT, DIALECT + "#"}:
         yield Flaw(f"{pointer}/$schema", f"Only JSON Schema 2020-12 is supported; write {DIALECT}.")
     if schema.get("format") == "regex":
-        yield Flaw(f"{pointer}/format", "Senders' expressions are not compiled here; remove the format regex.")
+        yield Flaw(
+            f"{pointer}/format", "Senders' expressions are not compiled here; remove the format regex."
+        )
     for below, part in children(schema):
         yield from _unusable(part, pointer + below)
 
@@ -101,7 +103,9 @@ def _unbounded(root: Schema) -> Iterator[Flaw]:
         if target is None:
             flaws.append(Flaw(pointer, f"{reference!r} is not in this schema; refer to #/$defs/… only."))
         elif reference in trail or len(trail) >= 64:
-            flaws.append(Flaw(pointer, f"{reference!r} refers to itself; end it, or leave the inner part open."))
+            flaws.append(
+                Flaw(pointer, f"{reference!r} refers to itself; end it, or leave the inner part open.")
+            )
         elif reference not in sizes:
             sizes[reference] = 0  # so that a flaw inside is told once
             sizes[reference] = size(target, reference[1:], (*trail, reference))

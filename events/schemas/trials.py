@@ -42,5 +42,7 @@ def try_schema(*, project_id: int, event_type: str, text: str, last: int = SAMPL
         if violation := validator.first_violation(event.data):
             failing += 1
             if len(examples) < EXAMPLES:
-                examples.append(Failure(event.uid, event.id, event.time, violation.pointer, violation.message))
+                examples.append(
+                    Failure(event.uid, event.id, event.time, violation.pointer, violation.message)
+                )
     return Trial(len(events), failing, events[-1].time if events else None, examples)

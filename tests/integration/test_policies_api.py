@@ -133,7 +133,9 @@ def test_a_schema_is_checked_and_inferred_without_saving_anything(manage: APICli
 
 def test_rules_are_made_changed_and_removed(project: Project, manage: APIClient) -> None:
     first = post(manage, "/api/v1/sanitising", {"action": "hash", "path": "/data/email"}).json()
-    second = post(manage, "/api/v1/sanitising", {"action": "mask", "pattern": "email", "name": "Emails"}).json()
+    second = post(
+        manage, "/api/v1/sanitising", {"action": "mask", "pattern": "email", "name": "Emails"}
+    ).json()
     assert second["position"] > first["position"]
     path = f"/api/v1/sanitising/{second['id']}"
     moved = manage.put(path, {"action": "mask", "pattern": "ip", "position": 0}, format="json")
@@ -164,7 +166,7 @@ def test_a_preview_shows_each_rule(manage: APIClient) -> None:
     (shown,) = post(manage, "/api/v1/sanitising/preview", {"events": events, "rules": rules}).json()
     assert shown["before"] == events[0]
     assert shown["after"] == {"type": "t", "data": {"b": "***"}}
-    assert [(step["rule"], step["changed"]) for step in shown["steps"]] == [("a", True), ("", True)]
+    assert [(step["rule"], step["changed"]) for step in shown["steps"]] == [("a", True), ("mask email", True)]
     assert shown["steps"][0]["after"]["data"] == {"b": "ada@example.com"}
     assert manage.get("/api/v1/sanitising").json() == []
 

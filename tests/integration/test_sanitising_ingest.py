@@ -32,7 +32,14 @@ def everything_kept(books: Books, tenant: Tenant) -> str:
 
 def test_stored_events_hold_nothing_that_a_rule_hides(door: Door, masked: Tenant, books: Books) -> None:
     events = [
-        {"type": "t", "id": f"a {EMAIL}", "source": EMAIL, "subject": EMAIL, "key": EMAIL, "data": {"user": EMAIL}},
+        {
+            "type": "t",
+            "id": f"a {EMAIL}",
+            "source": EMAIL,
+            "subject": EMAIL,
+            "key": EMAIL,
+            "data": {"user": EMAIL},
+        },
         {"type": "t", "id": "b", "data": {"exact": 1.5, "text": f"from {EMAIL}"}},
     ]
     answer = post(door, masked.key, events)
@@ -90,7 +97,9 @@ def test_schemas_see_what_is_left(door: Door, masked: Tenant, books: Books) -> N
     schema = {"type": "object", "properties": {"text": {"const": "***"}}}
     saved = save_version(project_id=masked.id, event_type="t", text=msgspec.json.encode(schema).decode())
     set_mode(schema=saved.version.schema, mode="enforce")
-    answer = post(door, masked.key, [{"type": "t", "data": {"text": EMAIL}}, {"type": "t", "data": {"text": "x"}}])
+    answer = post(
+        door, masked.key, [{"type": "t", "data": {"text": EMAIL}}, {"type": "t", "data": {"text": "x"}}]
+    )
     assert [error["index"] for error in answer.json["errors"]] == [1]
 
 

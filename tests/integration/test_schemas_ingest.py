@@ -27,7 +27,9 @@ def warnings(books: Books, tenant: Tenant) -> list[dict[str, Any]]:
 
 def test_enforced_it_refuses_what_does_not_fit(door: Door, tenant: Tenant, books: Books) -> None:
     save(tenant, AMOUNT, mode="enforce")
-    answer = post(door, tenant.key, [GOOD, BAD, {"type": "order"}, {"type": "other", "data": {"amount": "1"}}])
+    answer = post(
+        door, tenant.key, [GOOD, BAD, {"type": "order"}, {"type": "other", "data": {"amount": "1"}}]
+    )
     assert (answer.status, answer.json["accepted"]) == (207, 2)
     first, second = answer.json["errors"]
     assert (first["index"], first["code"], first["pointer"]) == (1, "schema_violation", "/data/amount")
@@ -44,9 +46,7 @@ def test_warned_it_stores_and_counts(door: Door, tenant: Tenant, books: Books) -
     assert sum(row["events"] for row in rows) == 2
     assert (rows[0]["type"], rows[0]["pointer"]) == ("order", "/data/amount")
     post(door, tenant.key, [BAD])
-    wait_for(
-        lambda: sum(row["events"] for row in warnings(books, tenant)) == 3, seconds=20, what="the third"
-    )
+    wait_for(lambda: sum(row["events"] for row in warnings(books, tenant)) == 3, seconds=20, what="the third")
 
 
 def test_off_it_does_nothing(door: Door, tenant: Tenant, books: Books) -> None:
@@ -80,7 +80,9 @@ def test_enforcing_needs_a_dry_run_without_failures(gateway: Door, tenant: Tenan
     assert set_mode(schema=schema, mode="enforce", force=True)[0].mode == "enforce"
 
 
-def test_an_enforced_schema_takes_no_version_that_refuses_more(gateway: Door, tenant: Tenant, books: Books) -> None:
+def test_an_enforced_schema_takes_no_version_that_refuses_more(
+    gateway: Door, tenant: Tenant, books: Books
+) -> None:
     schema = save(tenant, AMOUNT, mode="enforce")
     post(gateway, tenant.key, [GOOD])
     narrower = json.dumps({**AMOUNT, "required": ["amount", "by"]})

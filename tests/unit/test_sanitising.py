@@ -172,7 +172,14 @@ def test_the_text_of_a_refused_event_is_cleaned(frame: bytes, expected: bytes) -
 
 @pytest.mark.parametrize(
     "frame",
-    [b'{"a": "ada@example.com"', b"\xff", b"", b'{"a": NaN}', b"[" * 100_000, b'{"a":"\\ud800 ada@example.com"}'],
+    [
+        b'{"a": "ada@example.com"',
+        b"\xff",
+        b"",
+        b'{"a": NaN}',
+        b"[" * 100_000,
+        b'{"a":"\\ud800 ada@example.com"}',
+    ],
 )
 def test_a_text_that_cannot_be_read_is_not_kept(frame: bytes) -> None:
     kept = rules(RuleText("mask", pattern="email")).clean(frame)
@@ -220,9 +227,24 @@ RULES = st.lists(
     max_size=4,
 )
 TEXTS = st.sampled_from(
-    ["", "a", "ab", "abc", EMAIL, f"x{EMAIL}", "10.0.0.1", "4111 1111 1111 1111", MASK, HASHED, "a***b", "ba*** 12"]
+    [
+        "",
+        "a",
+        "ab",
+        "abc",
+        EMAIL,
+        f"x{EMAIL}",
+        "10.0.0.1",
+        "4111 1111 1111 1111",
+        MASK,
+        HASHED,
+        "a***b",
+        "ba*** 12",
+    ]
 )
-LEAVES = st.one_of(TEXTS, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False))
+LEAVES = st.one_of(
+    TEXTS, st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
+)
 TREES = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3))
 )

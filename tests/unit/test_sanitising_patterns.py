@@ -17,7 +17,10 @@ def found(pattern: Pattern, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("write to ada@example.com, or bob+x@mail.example.org.", ["ada@example.com", "bob+x@mail.example.org"]),
+        (
+            "write to ada@example.com, or bob+x@mail.example.org.",
+            ["ada@example.com", "bob+x@mail.example.org"],
+        ),
         ("<ada@example.com>", ["ada@example.com"]),
         ("ada@bücher.example", ["ada@bücher.example"]),
         ("ada@localhost", []),

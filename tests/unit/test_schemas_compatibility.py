@@ -102,8 +102,12 @@ def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
-SCHEMAS = objects(st.one_of(SCALARS, st.builds(lambda items: {"type": "array", "items": items}, SCALARS), objects(SCALARS)))
-VALUES = st.sampled_from([None, 0, 1, 2, 0.5, "", "x", "xx", [], [1], ["x"], [None], {}, {"a": 1}, {"b": "x"}])
+SCHEMAS = objects(
+    st.one_of(SCALARS, st.builds(lambda items: {"type": "array", "items": items}, SCALARS), objects(SCALARS))
+)
+VALUES = st.sampled_from(
+    [None, 0, 1, 2, 0.5, "", "x", "xx", [], [1], ["x"], [None], {}, {"a": 1}, {"b": "x"}]
+)
 DOCUMENTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES, max_size=3)
 
 

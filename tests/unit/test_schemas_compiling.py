@@ -110,7 +110,9 @@ def test_a_violation_points_into_the_event_and_names_the_remedy(
 
 
 def test_values_of_events_are_not_quoted() -> None:
-    schema = {"properties": {"a": {"type": "integer"}, "b": {"contains": {"const": 1}}, "c": {"format": "date"}}}
+    schema = {
+        "properties": {"a": {"type": "integer"}, "b": {"contains": {"const": 1}}, "c": {"format": "date"}}
+    }
     validator = compile_schema(json.dumps(schema))
     for data in ({"a": "secret"}, {"b": ["secret"]}, {"c": "secret"}):
         violation = validator.first_violation(json.dumps(data).encode())
