@@ -1,6 +1,6 @@
 """The page of sanitising: the rules in their order, another one, and a preview before anything is saved."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from events.sanitising import services
 from events.sanitising.errors import RuleInvalid
 from events.sanitising.models import SanitisingRule
 from events.sanitising.preview import Preview, preview_events, select_last_events
-from events.sanitising.rules import RuleText
+from events.sanitising.rules import Action, RuleText
 
 PAGE = "sanitising"
 PLACES = ("path", *SanitisingRule.Pattern.values)
@@ -99,12 +99,12 @@ def _form(request: HttpRequest) -> dict[str, str]:
 
 
 def _rule_text(form: dict[str, str]) -> RuleText:
-    pattern = "" if form["place"] == "path" else form["place"]
     if form["do"] not in SanitisingRule.Action.values:
         raise RuleInvalid("action", _("Choose what the rule does: drop, mask or hash."))
-    if not pattern and not form["path"]:
+    action = cast("Action", form["do"])
+    if form["place"] != "path":
+        expression = form["expression"] if form["place"] == "custom" else ""
+        return RuleText(action, "", form["place"], expression, form["name"][:100])
+    if not form["path"].strip():
         raise RuleInvalid("path", _("Give a path such as /data/user/email, or choose what to look for."))
-    path = "" if pattern else form["path"].strip()
-    return RuleText(
-        form["do"], path, pattern, form["expression"] if pattern == "custom" else "", form["name"][:100]
-    )  # type: ignore[arg-type]
+    return RuleText(action, form["path"].strip(), name=form["name"][:100])

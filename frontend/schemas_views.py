@@ -170,8 +170,8 @@ def _difference(request: HttpRequest, found: EventSchema) -> list[tuple[str, str
 
 def _lines(before: SchemaVersion, after: SchemaVersion) -> Iterator[tuple[str, str]]:
     kinds = {"+": "added", "-": "removed", "@": "place"}
-    names = (_("version %(number)d") % {"number": version.number} for version in (before, after))
-    for line in unified_diff(before.text.splitlines(), after.text.splitlines(), *names, lineterm=""):
+    first, second = (_("version %(number)d") % {"number": version.number} for version in (before, after))
+    for line in unified_diff(before.text.splitlines(), after.text.splitlines(), first, second, lineterm=""):
         yield kinds.get(line[0], "same"), line
 
 

@@ -153,6 +153,8 @@ def _in_strings(pattern: Pattern, action: Action, tokens: Tokens) -> Callable[[s
     """What becomes of a string: itself when nothing matches; `drop` takes all of it."""
 
     def change(text: str) -> Any:
+        if next(pattern.spans(text), None) is None and not tokens.settles(text):
+            return text
         parts: list[str] = []
         found = False
         for settled, part in tokens.segments(text):
@@ -196,7 +198,8 @@ def apply_rules(rules: Sequence[Rule], tree: Tree) -> bool:
     """Apply rules in order, and again until none finds anything: so applying them twice is applying them once."""
     changed = False
     for _ in range(MAX_ROUNDS):
-        if not any([rule.apply(tree) for rule in rules]):
+        applied = [rule.apply(tree) for rule in rules]
+        if True not in applied:
             break
         changed = True
     return changed

@@ -34,9 +34,13 @@ class Sanitiser:
     def screen(self, event: Event) -> Event:
         """For Policy.screens. Raises InvalidEvent when tokens made the event larger than it may be."""
         changes = self._changed_texts(event)
-        if event.data is not UNSET and (data := bytes(event.data)) != _NULL and self._may_change(data):
+        if (
+            event.data is not UNSET
+            and (data := bytes(event.data)) != _NULL
+            and (rules := self._rules_for(data))
+        ):
             tree: Tree = {"data": canonical.read(data)}
-            if apply_rules(self._rules, tree):
+            if apply_rules(rules, tree):
                 changes["data"] = _written(tree)
         return replace(event, **changes) if changes else event
 
@@ -55,8 +59,17 @@ class Sanitiser:
         """Tokens are longer than an address: a text that no longer fits is hashed as a whole."""
         return text if len(text) <= _LONGEST[name] else self._tokens.token(text)
 
-    def _may_change(self, data: bytes) -> bool:
-        return b"\\" in data or any(rule.may_change_data(data) for rule in self._rules)
+    def _rules_for(self, data: bytes) -> Sequence[Rule]:
+        """The rules that could change `data`, by a look at its text; most events need no more.
+
+        Paths stay beside any other rule, as a masked key may be what one leads to.
+        """
+        if b"\\" in data:
+            return self._rules
+        may = [rule.may_change_data(data) for rule in self._rules]
+        if True not in may:
+            return ()
+        return [rule for rule, can in zip(self._rules, may, strict=True) if can or rule.text.path]
 
     def clean(self, frame: bytes) -> bytes:
         """The text of a refused event as it may be kept: the very bytes when no rule finds anything in them."""

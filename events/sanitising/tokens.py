@@ -44,10 +44,14 @@ class Tokens:
         digest, check = packed[:_DIGEST_BYTES], packed[_DIGEST_BYTES:]
         return hmac.compare_digest(check, self._check(digest))
 
+    def settles(self, text: str) -> bool:
+        """Whether a text may have settled parts."""
+        return MASK in text or PREFIX in text
+
     def segments(self, text: str) -> Iterator[tuple[bool, str]]:
         """(settled, part) of a text in order: masks and tokens are settled, and no pattern looks at them again."""
         start = 0
-        if MASK in text or PREFIX in text:
+        if self.settles(text):
             for match in _SETTLED.finditer(text):
                 if match.group() == MASK or self.is_token(match.group()):
                     yield False, text[start : match.start()]

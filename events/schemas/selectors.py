@@ -26,7 +26,7 @@ _SAMPLE = query("schema_sample")
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """Of one type in the last 24 hours: events that were stored with a warning, events refused, and the last warning."""
+    """Of one type in the last 24 hours: events stored with a warning, events refused, and the last warning."""
 
     type: str
     warnings: int

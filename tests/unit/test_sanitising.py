@@ -44,7 +44,11 @@ def screened(sanitiser: Sanitiser, **fields: Any) -> dict[str, Any]:
         (RuleText("mask", "/data/a"), {"data": {"a": 1, "b": 2}}, {"data": {"a": MASK, "b": 2}}),
         (RuleText("hash", "/data/a"), {"data": {"a": EMAIL}}, {"data": {"a": HASHED}}),
         (RuleText("hash", "/data/a"), {"data": {"a": None}}, {"data": {"a": None}}),
-        (RuleText("drop", "/data/*/x"), {"data": {"a": {"x": 1}, "b": [{"x": 2}]}}, {"data": {"a": {}, "b": [{"x": 2}]}}),
+        (
+            RuleText("drop", "/data/*/x"),
+            {"data": {"a": {"x": 1}, "b": [{"x": 2}]}},
+            {"data": {"a": {}, "b": [{"x": 2}]}},
+        ),
         (RuleText("drop", "/data/l/*"), {"data": {"l": [1, {}]}}, {"data": {"l": [None, None]}}),
         (RuleText("drop", "/data/l/0"), {"data": {"l": [1, 2]}}, {"data": {"l": [None, 2]}}),
         (RuleText("mask", "/data/l/*/x"), {"data": {"l": [{"x": 1}, 2]}}, {"data": {"l": [{"x": MASK}, 2]}}),
@@ -56,19 +60,47 @@ def screened(sanitiser: Sanitiser, **fields: Any) -> dict[str, Any]:
         (RuleText("hash", "/subject"), {"subject": EMAIL}, {"subject": HASHED}),
         (RuleText("drop", "/id"), {"id": "1"}, {}),
         (RuleText("mask", pattern="email"), {"data": {"a": f"to {EMAIL}!"}}, {"data": {"a": f"to {MASK}!"}}),
-        (RuleText("mask", pattern="email"), {"data": b'{"a": "ada\\u0040example.com"}'}, {"data": {"a": MASK}}),
-        (RuleText("hash", pattern="email"), {"data": {"a": [f"to {EMAIL}"]}}, {"data": {"a": [f"to {HASHED}"]}}),
-        (RuleText("mask", pattern="email"), {"data": {EMAIL: 1, "eve@example.com": 2}}, {"data": {MASK: 1, f"{MASK}#2": 2}}),
-        (RuleText("drop", pattern="email"), {"data": {"a": EMAIL, "b": [EMAIL, 1], EMAIL: 1}}, {"data": {"b": [None, 1]}}),
+        (
+            RuleText("mask", pattern="email"),
+            {"data": b'{"a": "ada\\u0040example.com"}'},
+            {"data": {"a": MASK}},
+        ),
+        (
+            RuleText("hash", pattern="email"),
+            {"data": {"a": [f"to {EMAIL}"]}},
+            {"data": {"a": [f"to {HASHED}"]}},
+        ),
+        (
+            RuleText("mask", pattern="email"),
+            {"data": {EMAIL: 1, "eve@example.com": 2}},
+            {"data": {MASK: 1, f"{MASK}#2": 2}},
+        ),
+        (
+            RuleText("drop", pattern="email"),
+            {"data": {"a": EMAIL, "b": [EMAIL, 1], EMAIL: 1}},
+            {"data": {"b": [None, 1]}},
+        ),
         (RuleText("drop", pattern="email"), {"subject": f"of {EMAIL}", "key": "k"}, {"key": "k"}),
         (RuleText("mask", pattern="email"), {"subject": EMAIL, "key": EMAIL}, {"subject": MASK, "key": MASK}),
-        (RuleText("mask", pattern="email"), {"id": f"o {EMAIL}", "source": EMAIL}, {"id": f"o {HASHED}", "source": HASHED}),
+        (
+            RuleText("mask", pattern="email"),
+            {"id": f"o {EMAIL}", "source": EMAIL},
+            {"id": f"o {HASHED}", "source": HASHED},
+        ),
         (RuleText("drop", pattern="email"), {"id": EMAIL, "source": EMAIL}, {"source": HASHED}),
         (RuleText("mask", pattern="card"), {"data": {"a": "4111 1111 1111 1111"}}, {"data": {"a": MASK}}),
-        (RuleText("mask", pattern="ip"), {"source": "10.0.0.1:99"}, {"source": TOKENS.token("10.0.0.1") + ":99"}),
-        (RuleText("mask", pattern="custom", expression="[A-Z]{2}[0-9]+"), {"data": {"a": "x AB12 y"}}, {"data": {"a": f"x {MASK} y"}}),
+        (
+            RuleText("mask", pattern="ip"),
+            {"source": "10.0.0.1:99"},
+            {"source": TOKENS.token("10.0.0.1") + ":99"},
+        ),
+        (
+            RuleText("mask", pattern="custom", expression="[A-Z]{2}[0-9]+"),
+            {"data": {"a": "x AB12 y"}},
+            {"data": {"a": f"x {MASK} y"}},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_rule_hides_what_it_says_and_nothing_else(
     rule: RuleText, sent: dict[str, Any], expected: dict[str, Any]
 ) -> None:
@@ -99,11 +131,10 @@ def test_a_rule_that_would_harm_is_refused_with_its_field(rule: RuleText, field:
 
 
 def test_what_no_rule_touches_keeps_every_digit() -> None:
-    sent = b'{"email": "ada@example.com", "exact": 0.10000000000000000001, "big": 123456789012345678901234567890, "e": 1E2}'
+    sent = b'{"email": "ada@example.com", "exact": 0.10000000000000000001, "big": 12345678901234567890123, "e": 1E2}'
     event = rules(RuleText("drop", "/data/email")).screen(Event(type="t", data=Raw(sent)))
-    assert bytes(event.data) == (
-        b'{"exact":0.10000000000000000001,"big":123456789012345678901234567890,"e":1E2}'
-    )
+    assert event.data is not UNSET
+    assert bytes(event.data) == (b'{"exact":0.10000000000000000001,"big":12345678901234567890123,"e":1E2}')
 
 
 def test_an_event_that_no_rule_touches_is_the_same_object() -> None:

@@ -19,24 +19,69 @@ P = "properties"
     [
         ({}, {"required": ["a"]}, "/required", "`a` is required now"),
         ({P: {"a": {}}}, {P: {"a": False}}, "/properties/a", "Nothing is accepted"),
-        ({P: {"a": {}, "b": {}}, "additionalProperties": False}, {P: {"b": {}}, "additionalProperties": False}, "/additionalProperties", "`a` was removed"),
+        (
+            {P: {"a": {}, "b": {}}, "additionalProperties": False},
+            {P: {"b": {}}, "additionalProperties": False},
+            "/additionalProperties",
+            "`a` was removed",
+        ),
         ({}, {"additionalProperties": False}, "/additionalProperties", "not named"),
-        ({P: {"a": {"type": "number"}}}, {P: {"a": {"type": "integer"}}}, "/properties/a/type", "number is refused"),
-        ({P: {"a": {"type": ["string", "null"]}}}, {P: {"a": {"type": "string"}}}, "/properties/a/type", "null"),
+        (
+            {P: {"a": {"type": "number"}}},
+            {P: {"a": {"type": "integer"}}},
+            "/properties/a/type",
+            "number is refused",
+        ),
+        (
+            {P: {"a": {"type": ["string", "null"]}}},
+            {P: {"a": {"type": "string"}}},
+            "/properties/a/type",
+            "null",
+        ),
         ({P: {"a": {}}}, {P: {"a": {"type": "string"}}}, "/properties/a/type", "narrowed"),
         ({"items": {"type": "string"}}, {"items": {"type": "null"}}, "/items/type", "string"),
         ({P: {"a": {"type": "string"}}}, {P: {"a": {"enum": ["x"]}}}, "/properties/a/enum", "Only some"),
         ({P: {"a": {"type": "integer"}}}, {P: {"a": {"minimum": 1}}}, "/properties/a/minimum", "new"),
-        ({P: {"a": {"minimum": 1}}}, {P: {"a": {"minimum": 2}}}, "/properties/a/minimum", "raised from 1 to 2"),
-        ({P: {"a": {"maxLength": 5}}}, {P: {"a": {"maxLength": 4}}}, "/properties/a/maxLength", "lowered from 5 to 4"),
-        ({P: {"a": {"maximum": 5}}}, {P: {"a": {"exclusiveMaximum": 5}}}, "/properties/a/exclusiveMaximum", "new"),
-        ({P: {"a": {"type": "array"}}}, {P: {"a": {"uniqueItems": True}}}, "/properties/a/uniqueItems", "unique"),
-        ({P: {"a": {"type": "string"}}}, {"additionalProperties": {"type": "null"}}, "/additionalProperties/type", "string"),
-        ({"$ref": "#/$defs/x", "$defs": {"x": {}}}, {"$ref": "#/$defs/x", "$defs": {"x": {"required": ["a"]}}}, "/required", "`a`"),
+        (
+            {P: {"a": {"minimum": 1}}},
+            {P: {"a": {"minimum": 2}}},
+            "/properties/a/minimum",
+            "raised from 1 to 2",
+        ),
+        (
+            {P: {"a": {"maxLength": 5}}},
+            {P: {"a": {"maxLength": 4}}},
+            "/properties/a/maxLength",
+            "lowered from 5 to 4",
+        ),
+        (
+            {P: {"a": {"maximum": 5}}},
+            {P: {"a": {"exclusiveMaximum": 5}}},
+            "/properties/a/exclusiveMaximum",
+            "new",
+        ),
+        (
+            {P: {"a": {"type": "array"}}},
+            {P: {"a": {"uniqueItems": True}}},
+            "/properties/a/uniqueItems",
+            "unique",
+        ),
+        (
+            {P: {"a": {"type": "string"}}},
+            {"additionalProperties": {"type": "null"}},
+            "/additionalProperties/type",
+            "string",
+        ),
+        (
+            {"$ref": "#/$defs/x", "$defs": {"x": {}}},
+            {"$ref": "#/$defs/x", "$defs": {"x": {"required": ["a"]}}},
+            "/required",
+            "`a`",
+        ),
         ({P: {"a/b": {"type": "string"}}}, {P: {"a/b": {"type": "null"}}}, "/properties/a~1b/type", "string"),
     ],
     ids=lambda value: str(value)[:40],
-)  # fmt: skip
+)
 def test_what_accepts_less_is_breaking(old: Any, new: Any, pointer: str, said: str) -> None:
     found = [finding for finding in find_incompatible(old, new) if finding.level == "breaking"]
     assert any(finding.pointer == pointer and said in finding.message for finding in found), found
@@ -70,23 +115,27 @@ def test_what_cannot_be_compared_is_possible_and_not_breaking(old: Any, new: Any
         ({P: {"a": {"exclusiveMinimum": 2}}}, {P: {"a": {"minimum": 2}}}),
         ({P: {"a": {"type": "string"}}}, {P: {"a": {"type": "string", "minimum": 5, "maxItems": 1}}}),
         ({"required": ["a"]}, {"required": ["a"], "minProperties": 1}),
-        ({P: {"a": {}}, "additionalProperties": False}, {P: {"a": {}, "b": {"type": "string"}}, "additionalProperties": False}),
+        (
+            {P: {"a": {}}, "additionalProperties": False},
+            {P: {"a": {}, "b": {"type": "string"}}, "additionalProperties": False},
+        ),
         ({P: {"a": False}}, {P: {"a": {"type": "string"}}}),
         ({"$ref": "#/$defs/x", "$defs": {"x": {"type": "object"}}}, {"type": "object"}),
     ],
     ids=lambda value: str(value)[:40],
-)  # fmt: skip
+)
 def test_what_accepts_as_much_has_no_findings(old: Any, new: Any) -> None:
     assert find_incompatible(old, new) == []
 
 
 NAMES = st.sampled_from(["a", "b"])
+TYPES = st.sampled_from(["string", "integer", "null", "number"])
 SCALARS = st.one_of(
     st.just({}),
     st.builds(lambda low: {"type": "integer", "minimum": low}, st.integers(0, 2)),
     st.builds(lambda high: {"type": "number", "exclusiveMaximum": high}, st.integers(0, 2)),
     st.builds(lambda size: {"type": "string", "maxLength": size}, st.integers(0, 2)),
-    st.builds(lambda kinds: {"type": sorted(kinds)}, st.sets(st.sampled_from(["string", "integer", "null", "number"]), min_size=1)),
+    st.builds(lambda kinds: {"type": sorted(kinds)}, st.sets(TYPES, min_size=1)),
     st.builds(lambda values: {"enum": sorted(values)}, st.sets(st.sampled_from(["", "x", "xx"]), min_size=1)),
 )  # fmt: skip
 

@@ -28,10 +28,18 @@ DOUBLING = {
         ({"properties": {"a": {"pattern": "("}}}, "/properties/a/pattern", "expression"),
         ({"properties": {"a": {"pattern": "(?=a)b"}}}, "/properties/a/pattern", "look-around"),
         ({"patternProperties": {"(?!a)": {}}}, "/patternProperties", "look-around"),
-        ({"properties": {"a": {"$ref": "https://example.com/s"}}}, "/properties/a/$ref", "not in this schema"),
+        (
+            {"properties": {"a": {"$ref": "https://example.com/s"}}},
+            "/properties/a/$ref",
+            "not in this schema",
+        ),
         ({"items": {"$ref": "#/$defs/none"}}, "/items/$ref", "not in this schema"),
         ({"$ref": "#"}, "/$ref", "refers to itself"),
-        ({"$defs": {"a": {"properties": {"b": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"}, "/$defs/a/properties/b/$ref", "itself"),
+        (
+            {"$defs": {"a": {"properties": {"b": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"},
+            "/$defs/a/properties/b/$ref",
+            "itself",
+        ),
         ({"$dynamicRef": "#a"}, "/$dynamicRef", "not supported"),
         ({"$defs": {"a": {"$anchor": "x"}}}, "/$defs/a/$anchor", "not supported"),
         ({"$defs": {"a": {"$id": "x"}}}, "/$defs/a/$id", "remove it"),
@@ -40,7 +48,7 @@ DOUBLING = {
         (DOUBLING, "", "parts"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_a_schema_that_cannot_be_used_names_the_pointer(schema: Any, pointer: str, said: str) -> None:
     with pytest.raises(SchemaInvalid) as refused:
         compile_schema(json.dumps(schema))
@@ -76,10 +84,20 @@ def test_a_text_that_is_no_schema_says_what_it_is(text: str, said: str) -> None:
         ({"required": ["a"]}, {}, "/data/a", "`a` is required by the schema; add it."),
         ({"required": ["a"]}, None, "/data/a", "`a` is required by the schema; add it."),
         ({"properties": {"a": {"required": ["b/c"]}}}, {"a": {}}, "/data/a/b~1c", "`b/c` is required"),
-        ({"properties": {"a": {"type": "integer"}}}, {"a": "x"}, "/data/a", "`a` must be a whole number; send one."),
+        (
+            {"properties": {"a": {"type": "integer"}}},
+            {"a": "x"},
+            "/data/a",
+            "`a` must be a whole number; send one.",
+        ),
         ({"properties": {"a": {"type": ["null", "string"]}}}, {"a": 1}, "/data/a", "null or a string"),
         ({"properties": {"a": {"items": {"type": "string"}}}}, {"a": ["x", 1]}, "/data/a/1", "a string"),
-        ({"properties": {"a": {}}, "additionalProperties": False}, {"b": 1}, "/data/b", "not in the schema; leave it out"),
+        (
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"b": 1},
+            "/data/b",
+            "not in the schema; leave it out",
+        ),
         ({"properties": {"a": False}}, {"a": 1}, "/data/a", "leave it out"),
         ({"properties": {"a": {"enum": ["x", "y"]}}}, {"a": "z"}, "/data/a", "one of x, y; send that."),
         ({"properties": {"a": {"const": 5}}}, {"a": 6}, "/data/a", "must be 5"),
@@ -98,7 +116,7 @@ def test_a_text_that_is_no_schema_says_what_it_is(text: str, said: str) -> None:
         ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, "/data", "correct it"),
     ],
     ids=lambda value: str(value)[:30],
-)  # fmt: skip
+)
 def test_a_violation_points_into_the_event_and_names_the_remedy(
     schema: Any, data: Any, pointer: str, message: str
 ) -> None:
