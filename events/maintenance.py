@@ -30,6 +30,7 @@ RULES: Final = (
     Rule("event_tail", query("prune_event_tail"), timedelta(minutes=15)),
     Rule("ingest_latency", query("prune_ingest_latency"), timedelta(days=1)),
     Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),
+    Rule("schema_warning", query("prune_schema_warning"), timedelta(days=30)),
     Rule("ingest_count", query("fold_ingest_count"), timedelta(days=1)),
 )
 

@@ -2,6 +2,20 @@
 
 from django.db import models
 
+from events.sanitising.models import SanitisingRule
+from events.schemas.models import EventSchema, SchemaVersion
+
+__all__ = [
+    "Event",
+    "EventSchema",
+    "EventSegment",
+    "IngestCount",
+    "RejectedEvent",
+    "SanitisingRule",
+    "SchemaVersion",
+    "SchemaWarning",
+]
+
 
 class Event(models.Model):
     """One stored event. No foreign keys: data tables may live on a shard away from the control tables."""
@@ -89,3 +103,22 @@ class RejectedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} at {self.position} of {self.request_id}"
+
+
+class SchemaWarning(models.Model):
+    """Events of one type in one minute that broke a schema in mode `warn`, with the last one's reason."""
+
+    pk = models.CompositePrimaryKey("project_id", "type", "minute")
+    project_id = models.IntegerField()
+    type = models.TextField()
+    minute = models.DateTimeField()
+    events = models.BigIntegerField()
+    pointer = models.TextField()
+    message = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = "schema_warning"
+
+    def __str__(self) -> str:
+        return f"{self.minute} {self.type}: {self.events}"

@@ -13,9 +13,11 @@ from events.compression import decompress
 from events.decoding import Opened, open_body
 from events.errors import IngestError, InvalidEvent, Overloaded
 from events.idempotency import in_flight, keyed_request, made_id
-from events.policies import Policy, Screen, load_policy, remembered_policy
+from events.policies import Policy, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
+from events.sanitising.frames import CleanFrames
+from events.schemas.watching import Warned, counting
 from events.submissions import Keyed, Rejection, Submission, Verdicts
 from events.writer import get_writer
 
@@ -47,22 +49,22 @@ def ingest_events(
         project_id=identity.project_id, options=options, body=plain_body, frames=opened.frames
     )
     now_us = time.time_ns() // 1000
-    prepared, rejections = _prepare_all(
+    prepared, rejections, frames, warned = _prepare_all(
         opened,
         project_id=identity.project_id,
         now_us=now_us,
         bounds=_bounds(identity, now_us),
-        screens=policy.screens,
+        policy=policy,
         keyed=keyed,
     )
     whole = options.on_error == "reject"
     if whole and rejections:
         prepared = []
         if keyed is None or options.dry_run:
-            deliver(Verdicts(0, 0, rejections, [None] * len(opened.frames)))
+            deliver(Verdicts(0, 0, rejections, [None] * len(frames)))
             return
-    if options.dry_run or not opened.frames:
-        deliver(_unstored(prepared, rejections, opened.frames))
+    if options.dry_run or not frames:
+        deliver(_unstored(prepared, rejections, frames))
         return
     submission = Submission(
         project_id=identity.project_id,
@@ -70,12 +72,12 @@ def ingest_events(
         request_id=request_id,
         prepared=prepared,
         rejections=rejections,
-        frames=opened.frames,
+        frames=frames,
         size=opened.size,
         arrived=arrived,
         whole=whole,
         logged="backfill" not in identity.scopes,
-        deliver=deliver,
+        deliver=counting(deliver, identity.project_id, warned, using) if warned else deliver,
         keyed=keyed,
     )
     with in_flight.holding(submission, using):
@@ -116,26 +118,32 @@ def _prepare_all(
     project_id: int,
     now_us: int,
     bounds: Bounds,
-    screens: Sequence[Screen],
+    policy: Policy,
     keyed: Keyed | None,
-) -> tuple[list[Prepared], list[Rejection]]:
-    """What may be stored, and what may not."""
+) -> tuple[list[Prepared], list[Rejection], Sequence[bytes], list[tuple[int, Warned]]]:
+    """What may be stored, what may not, the texts of all events as they may be kept, and warnings by position."""
     frames, decode, events = opened.frames, opened.decode, opened.events
+    cleaner = policy.cleaner
+    kept = frames if cleaner is None else CleanFrames(frames, cleaner.clean)
     prepared: list[Prepared] = []
     rejections: list[Rejection] = []
+    warned: list[tuple[int, Warned]] = []
     for position in range(len(frames)):
         try:
             event = events[position] if events is not None else decode(frames[position])
-            for screen in screens:
+            for screen in policy.screens:
                 event = screen(event)
             if keyed is not None and not event.id:
                 event.id = made_id(keyed, position)
             prepared.append(
                 prepare(event, position=position, project_id=project_id, now_us=now_us, bounds=bounds)
             )
+            if policy.watcher and (warning := policy.watcher(event)):
+                warned.append((position, warning))
         except InvalidEvent as error:
-            rejections.append(_rejection(position, frames[position], error))
-    return prepared, rejections
+            shown = error if cleaner is None else cleaner.clean_error(error)
+            rejections.append(_rejection(position, kept[position], shown))
+    return prepared, rejections, kept, warned
 
 
 def _rejection(position: int, frame: bytes, error: InvalidEvent) -> Rejection:

@@ -2,10 +2,23 @@
 
 from django.urls import path
 
-from frontend import views
+from frontend import sanitising_views, schemas_views, views
 
 app_name = "frontend"
 urlpatterns = [
     path("", views.home, name="home"),
     path("p/<slug:project>/", views.overview, name="overview"),
+    path("p/<slug:project>/schemas/", schemas_views.schema_list, name="schemas"),
+    path("p/<slug:project>/schemas/new/", schemas_views.schema_new, name="schema-new"),
+    path("p/<slug:project>/schemas/<int:schema_id>/", schemas_views.schema, name="schema"),
+    path("p/<slug:project>/schemas/<int:schema_id>/mode/", schemas_views.schema_mode, name="schema-mode"),
+    path(
+        "p/<slug:project>/schemas/<int:schema_id>/version/",
+        schemas_views.schema_version,
+        name="schema-version",
+    ),
+    path("p/<slug:project>/sanitising/", sanitising_views.sanitising, name="sanitising"),
+    path(
+        "p/<slug:project>/sanitising/<int:rule_id>/", sanitising_views.sanitising_rule, name="sanitising-rule"
+    ),
 ]

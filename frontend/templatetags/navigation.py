@@ -22,7 +22,11 @@ class Page(NamedTuple):
     permission: Permission
 
 
-PAGES: Final = (Page("overview", _("Overview"), "dashboard.view"),)
+PAGES: Final = (
+    Page("overview", _("Overview"), "dashboard.view"),
+    Page("schemas", _("Schemas"), "schemas.view"),
+    Page("sanitising", _("Sanitising"), "schemas.view"),
+)
 
 
 class Item(NamedTuple):

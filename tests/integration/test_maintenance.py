@@ -59,6 +59,7 @@ def test_what_is_old_is_found_by_an_index(database: Database, rule: Rule) -> Non
         "rejected_event": (
             "INSERT INTO rejected_event SELECT gen_random_uuid(), 1, now(), 'r', 1, 0, 't', 'c', '', '', '' FROM n"
         ),
+        "schema_warning": "INSERT INTO schema_warning SELECT 1, generate_series::text, now(), 1, '', '' FROM n",
         "ingest_count": "INSERT INTO ingest_count SELECT 1, now(), 't', gen_random_uuid(), 1, 0, 0 FROM n",
     }
     database.execute(f"WITH n AS (SELECT generate_series(1, 20000)) {fill[rule.name]}")

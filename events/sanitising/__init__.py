@@ -1,0 +1,1 @@
+"""Sanitising: what is dropped, masked or hashed of an event before anything of it is stored."""

@@ -1,0 +1,1 @@
+"""Schemas: what the `data` of a type of event must look like, in versions."""
