@@ -28,6 +28,8 @@ RULES: Final = (
     Rule("ingest_latency", query("prune_ingest_latency"), timedelta(days=1)),
     Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),
     Rule("ingest_count", query("fold_ingest_count"), timedelta(days=1)),
+    Rule("ingest_drop", query("prune_ingest_drop"), timedelta(days=30)),
+    Rule("ingest_usage", query("prune_ingest_usage"), timedelta(days=30)),
 )
 
 

@@ -3,15 +3,19 @@
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from accounts.identity import KeyIdentity
+from events.admission import screens_of
 from events.compression import decompress
 from events.decoding import BodyFormat, Frames, decode_event, decode_sound, looks_plain, split_body
+from events.drops import count_rejections
 from events.errors import IngestError, InvalidEvent, Overloaded
+from events.limiter import limiter
 from events.policies import Policy, Screen, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
@@ -37,7 +41,8 @@ def ingest_events(
 
     `body` is as it came over the wire (`options.encoding`); `arrived` is when, in monotonic seconds. `deliver` is
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
-    the writer's thread. Raises RequestRefused (nothing stored), Overloaded (nothing stored, try again).
+    the writer's thread. Raises RequestRefused (nothing stored), Overloaded or LimitExceeded (nothing stored, try
+    again).
     """
     plain_body = decompress(body, options.encoding)
     now_us = time.time_ns() // 1000
@@ -47,9 +52,15 @@ def ingest_events(
         project_id=identity.project_id,
         now_us=now_us,
         bounds=_bounds(identity, now_us),
-        screens=policy.screens,
+        screens=policy.screens if identity.limits is None else (*screens_of(identity), *policy.screens),
+        charge=_charging(identity, options),
     )
     whole = options.on_error == "reject"
+    if rejections and not options.dry_run:
+        unstored = len(prepared) if whole else 0
+        count_rejections(
+            project_id=identity.project_id, key_id=identity.key_id, rejections=rejections, unstored=unstored
+        )
     if options.dry_run or (whole and rejections):
         deliver(_unstored(prepared, rejections, frames, whole=whole))
         return
@@ -66,7 +77,11 @@ def ingest_events(
         logged="backfill" not in identity.scopes,
         deliver=deliver,
     )
-    get_writer(using).submit(submission)
+    try:
+        get_writer(using).submit(submission)
+    except Overloaded as error:
+        error.events = len(frames)
+        raise
 
 
 def fetch_policy(identity: KeyIdentity) -> Policy:
@@ -81,6 +96,13 @@ def fetch_policy(identity: KeyIdentity) -> Policy:
         raise Overloaded("The database is not answering; send it again.", retry_after=2) from error
     finally:
         close_old_connections()
+
+
+def _charging(identity: KeyIdentity, options: IngestOptions) -> Callable[[int], None] | None:
+    """What takes a request's events from its key's limits; None where nothing is limited."""
+    if identity.limits is None:
+        return None
+    return partial(limiter.charge, identity, stored=not options.dry_run)
 
 
 def _bounds(identity: KeyIdentity, now_us: int) -> Bounds:
@@ -99,6 +121,7 @@ def _prepare_all(
     now_us: int,
     bounds: Bounds,
     screens: Sequence[Screen],
+    charge: Callable[[int], None] | None = None,
 ) -> tuple[list[Prepared], list[Rejection], Sequence[bytes]]:
     """What may be stored, what may not, and the texts of all events."""
     events = decode_sound(body, body_format)
@@ -107,6 +130,8 @@ def _prepare_all(
         frames, plain = Frames(body, body_format, len(events)), True
     else:
         frames, plain = split_body(body, body_format), looks_plain(body)
+    if charge is not None:
+        charge(len(frames))
     prepared: list[Prepared] = []
     rejections: list[Rejection] = []
     for position in range(len(frames)):

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from events.views import EventsView, LimitsView
+from events.limits_api import LimitsView
+from events.views import EventsView
 
 app_name = "events"
 urlpatterns = [
