@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from accounts.allowances import UNLIMITED, Allowance
 from accounts.models import Project
 from accounts.services import create_key, create_project
 from events import epoch, segments
@@ -35,6 +36,10 @@ class Tenant:
 
     def another_key(self, *scopes: str) -> str:
         return create_key(project=self.project, scopes=scopes).text
+
+    def limited_key(self, allowance: Allowance = UNLIMITED, **allowed: list[str]) -> str:
+        """A key to send with; `allowed_types` and `allowed_addresses` as for create_key."""
+        return create_key(project=self.project, scopes=["ingest"], allowance=allowance, **allowed).text
 
 
 def make_tenant(*scopes: str, raw_retention_days: int = 90, live_limit_days: int | None = None) -> Tenant:
