@@ -22,7 +22,10 @@ class Page(NamedTuple):
     permission: Permission
 
 
-PAGES: Final = (Page("overview", _("Overview"), "dashboard.view"),)
+PAGES: Final = (
+    Page("overview", _("Overview"), "dashboard.view"),
+    Page("limits", _("Limits"), "rejected.view"),
+)
 
 
 class Item(NamedTuple):

@@ -142,7 +142,7 @@ def test_a_day_counts_what_is_stored(gateway: Door, tenant: Tenant) -> None:
 
 
 def test_a_type_that_the_key_may_not_send_gets_a_verdict(door: Door, tenant: Tenant, books: Books) -> None:
-    key = tenant.limited_key(allowed_types=["order.*", "ping"])
+    key = tenant.limited_key(types=["order.*", "ping"])
     answer = post(door, key, [{"type": "order.placed"}, {"type": "user.left", "id": "u"}, {"type": "ping"}])
     assert answer.status == 207
     (error,) = answer.json["errors"]
@@ -159,7 +159,7 @@ def test_a_type_that_the_key_may_not_send_gets_a_verdict(door: Door, tenant: Ten
 
 
 def test_a_key_is_refused_from_elsewhere(door: Door, tenant: Tenant, books: Books) -> None:
-    key = tenant.limited_key(allowed_addresses=["192.0.2.0/24"])
+    key = tenant.limited_key(addresses=["192.0.2.0/24"])
     answer = post(door, key, events(1), x_forwarded_for="192.0.2.7")
     assert (answer.status, answer.json["code"]) == (403, "address_not_allowed")
     assert "from 127.0.0.1" in answer.json["detail"]
@@ -168,7 +168,7 @@ def test_a_key_is_refused_from_elsewhere(door: Door, tenant: Tenant, books: Book
 
 
 def test_a_key_is_good_from_where_it_is_allowed(door: Door, tenant: Tenant) -> None:
-    key = tenant.limited_key(allowed_addresses=["192.0.2.0/24", "127.0.0.0/8"])
+    key = tenant.limited_key(addresses=["192.0.2.0/24", "127.0.0.0/8"])
     assert post(door, key, events(1)).status == 200
 
 
@@ -177,7 +177,7 @@ def test_a_trusted_proxy_says_whose_request_it_is(
     name: str, doors: dict[str, Door], tenant: Tenant, settings: Settings, books: Books
 ) -> None:
     settings.TRUSTED_PROXIES = [ip_network("127.0.0.1")]
-    key = tenant.limited_key(allowed_addresses=["192.0.2.0/24"])
+    key = tenant.limited_key(addresses=["192.0.2.0/24"])
     assert post(doors[name], key, events(1), x_forwarded_for="192.0.2.7").status == 200
     refused = post(doors[name], key, events(1), x_forwarded_for="192.0.2.7, 198.51.100.1")
     assert refused.status == 403
@@ -222,9 +222,7 @@ def test_limits_are_published_without_a_key(books: Books) -> None:
 def test_a_key_reads_its_own_limits_and_what_remains(gateway: Door, tenant: Tenant) -> None:
     tenant.project.daily_quota = 1_000
     tenant.project.save()
-    key = tenant.limited_key(
-        Allowance(rate=1, burst=100), allowed_types=["order.*"], allowed_addresses=["127.0.0.1/32"]
-    )
+    key = tenant.limited_key(Allowance(rate=1, burst=100), types=["order.*"], addresses=["127.0.0.1/32"])
     assert post(gateway, key, events(60)).status == 200
     document = ask(key)
     assert document["events_per_request"] == 100

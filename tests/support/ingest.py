@@ -37,9 +37,17 @@ class Tenant:
     def another_key(self, *scopes: str) -> str:
         return create_key(project=self.project, scopes=scopes).text
 
-    def limited_key(self, allowance: Allowance = UNLIMITED, **allowed: list[str]) -> str:
-        """A key to send with; `allowed_types` and `allowed_addresses` as for create_key."""
-        return create_key(project=self.project, scopes=["ingest"], allowance=allowance, **allowed).text
+    def limited_key(
+        self, allowance: Allowance = UNLIMITED, *, types: Iterable[str] = (), addresses: Iterable[str] = ()
+    ) -> str:
+        """A key to send with."""
+        return create_key(
+            project=self.project,
+            scopes=["ingest"],
+            allowance=allowance,
+            allowed_types=types,
+            allowed_addresses=addresses,
+        ).text
 
 
 def make_tenant(*scopes: str, raw_retention_days: int = 90, live_limit_days: int | None = None) -> Tenant:

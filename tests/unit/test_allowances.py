@@ -1,10 +1,12 @@
 """How the texts of limits are read."""
 
+from typing import Any
+
 import pytest
 
 from accounts.allowances import MAX_PATTERNS, Allowance, key_limits, ordered_addresses, ordered_types
 
-NOTHING = (None, None, None, [], [], None, None, None)
+NOTHING: tuple[Any, ...] = (None, None, None, [], [], None, None, None)
 
 
 def test_a_key_that_nothing_limits_has_no_limits_to_look_at() -> None:
