@@ -117,7 +117,7 @@ class Limiter:
 
     def _settle(self, names: frozenset[str]) -> None:
         """One round with Redis, on the refresher's thread."""
-        if self._shared.resting:
+        if not self._shared.answers():
             return
         asked_at = self._monotonic()
         with self._lock:

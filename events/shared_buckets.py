@@ -10,7 +10,8 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-PATIENCE_SECONDS: Final = 0.05
+# Of the thread that asks. Requests wait for it less, and most not at all.
+PATIENCE_SECONDS: Final = 0.25
 PAUSE_SECONDS: Final = 1.0  # after a failure, before Redis is asked again
 BATCH: Final = 500
 _SCRIPT: Final = (Path(__file__).parent / "sql" / "settle_buckets.lua").read_text()
@@ -22,7 +23,8 @@ class SharedBuckets:
     """Tells Redis what was taken and learns what all have taken. Not for two threads at once.
 
     A Redis that does not answer in PATIENCE_SECONDS is left alone for PAUSE_SECONDS, and then greeted before it is
-    told anything: a frozen one would carry out at its thaw all that it was told meanwhile.
+    told anything: a frozen one would carry out at its thaw all that it was told meanwhile. What it was told when it
+    failed may have been lost: a limiter errs on the sender's side.
     """
 
     def __init__(self, *, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -41,31 +43,41 @@ class SharedBuckets:
         """Whether Redis did not answer the last time it was asked."""
         return self._failed_at is not None
 
-    @property
-    def resting(self) -> bool:
-        """Whether that was less than PAUSE_SECONDS ago."""
-        return self._failed_at is not None and self._monotonic() - self._failed_at < PAUSE_SECONDS
+    def answers(self) -> bool:
+        """Whether Redis may be told something: it did not fail, or long enough ago, and answers again."""
+        if self._failed_at is None:
+            return True
+        if self._monotonic() - self._failed_at < PAUSE_SECONDS:
+            return False
+        try:
+            self._client.ping()
+        except (redis.RedisError, OSError) as error:
+            self._fail(error)
+            return False
+        self._failed_at = None
+        return True
 
     def settle(self, taken: Mapping[str, float]) -> dict[str, float]:
         """Seconds taken by bucket, to seconds until it is full; buckets that Redis did not answer for are missing."""
         ahead: dict[str, float] = {}
         names = list(taken)
         try:
-            if self._failed_at is not None:
-                self._client.ping()
             for start in range(0, len(names), BATCH):
                 ahead.update(self._settle_batch(names[start : start + BATCH], taken))
-            self._failed_at = None
         except (redis.RedisError, OSError) as error:
-            self._failed_at = self._monotonic()
-            self._client.connection_pool.disconnect()
-            log.warning("limits.redis_away", error=repr(error))
+            self._fail(error)
         return ahead
 
     def _settle_batch(self, names: list[str], taken: Mapping[str, float]) -> dict[str, float]:
         microseconds = [round(taken[name] * 1e6) for name in names]
         answers = cast("list[int]", self._settle(keys=names, args=microseconds))
         return {name: answer / 1e6 for name, answer in zip(names, answers, strict=True)}
+
+    def _fail(self, error: Exception) -> None:
+        if self._failed_at is None:
+            log.warning("limits.redis_away", error=repr(error))
+        self._failed_at = self._monotonic()
+        self._client.connection_pool.disconnect()
 
     def close(self) -> None:
         self._client.close()
