@@ -47,6 +47,11 @@ class DropCounter:
         self._counts: dict[Place, _Count] = {}
         self._sender: HintSender[None] = HintSender(self._write, name="drops", per_second=WRITES_PER_SECOND)
 
+    @property
+    def failed(self) -> int:
+        """Writes that failed, and were tried again."""
+        return self._sender.failed
+
     def count(self, place: Place, *, events: int = 0, requests: int = 0) -> None:
         self._add(place, events, requests)
         self._sender.mark((None,))
