@@ -1,5 +1,6 @@
 """Events that were not stored, counted by reason: in memory first, and a second later in ingest_drop."""
 
+import atexit
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class DropCounter:
         self._using = using
         self._lock = threading.Lock()
         self._counts: dict[Place, _Count] = {}
-        self._sender: HintSender[None] = HintSender(self._write, name="drops", per_second=WRITES_PER_SECOND)
+        self._sender = self._new_sender()
 
     @property
     def failed(self) -> int:
@@ -57,8 +58,12 @@ class DropCounter:
         self._sender.mark((None,))
 
     def close(self) -> None:
-        """Write what is counted and end the thread."""
-        self._sender.close()
+        """Write what is counted and end the thread; the next count starts another."""
+        sender, self._sender = self._sender, self._new_sender()
+        sender.close()
+
+    def _new_sender(self) -> HintSender[None]:
+        return HintSender(self._write, name="drops", per_second=WRITES_PER_SECOND)
 
     def _add(self, place: Place, events: int, requests: int) -> None:
         with self._lock:
@@ -94,6 +99,7 @@ def _columns(counts: Sequence[tuple[Place, _Count]]) -> dict[str, list[object]]:
 
 
 drops: Final = DropCounter()
+atexit.register(drops.close)  # a server without ASGI lifespan still writes its last second
 
 
 def count_refused_request(identity: KeyIdentity, error: IngestError) -> None:

@@ -47,6 +47,14 @@ def test_a_process_that_ends_writes_what_it_counted(counter: DropCounter, books:
     assert counted(books) == {PLACE: (10, 2)}
 
 
+def test_what_is_counted_after_the_end_is_written_too(counter: DropCounter, books: Books) -> None:
+    """One of several gateways in a process may end before the others."""
+    counter.count(PLACE, events=5, requests=1)
+    counter.close()
+    counter.count(PLACE, events=5, requests=1)
+    wait_for(lambda: counted(books) == {PLACE: (10, 2)}, seconds=SECONDS, what="the counts")
+
+
 def test_counts_that_cannot_be_written_are_kept(counter: DropCounter, books: Books) -> None:
     """Locked out for longer than the lock timeout: nothing is lost, nothing is counted twice."""
     with psycopg.connect(conninfo()) as holder:
