@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
+from events.errors import IngestError, LimitExceeded, OutcomeUnknown, Overloaded, RequestRefused
 from events.submissions import Rejection, Verdicts
 
 JSON: Final = "application/json"
@@ -16,13 +16,16 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. `retry_after` is in seconds; `replayed` says that it was given before."""
+    """An HTTP answer. `retry_after` is in seconds; `replayed` says that it was given before; `headers` are others
+    that it has beside those of every answer.
+    """
 
     status: int
     content_type: str
     body: bytes
     retry_after: int | None = None
     replayed: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def problem(
@@ -46,6 +49,8 @@ def error_answer(error: IngestError, request_id: str) -> Answer:
     """The answer to a request that was refused as a whole."""
     if isinstance(error, RequestRefused):
         return problem(error.status, error.code, error.detail, request_id, retry_after=error.retry_after)
+    if isinstance(error, LimitExceeded):
+        return problem(429, error.code, error.detail, request_id, retry_after=error.retry_after)
     if isinstance(error, Overloaded):
         return problem(503, "overloaded", error.detail, request_id, retry_after=error.retry_after)
     if isinstance(error, OutcomeUnknown):

@@ -69,6 +69,8 @@ def _field_errors(detail: Any, pointer: str) -> Any:
 
 def to_response(answer: Answer, *, authenticate: str | None = None) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
+    for name, value in answer.headers:
+        response[name] = value
     if answer.retry_after is not None:
         response["Retry-After"] = str(answer.retry_after)
     if answer.replayed:

@@ -2,7 +2,9 @@
 
 
 class IngestError(Exception):
-    """Base of everything ingest refuses."""
+    """Base of everything ingest refuses. `events` is how many it refused, where their number is known."""
+
+    events: int | None = None
 
 
 class InvalidEvent(IngestError):
@@ -23,12 +25,32 @@ class InvalidEvent(IngestError):
 class RequestRefused(IngestError):
     """Correct the request: nothing of it was stored. `status` is the HTTP status of the answer."""
 
-    def __init__(self, status: int, code: str, detail: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        retry_after: int | None = None,
+        events: int | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
+        self.events = events
+
+
+class LimitExceeded(IngestError):
+    """A limit of the key or its project: nothing was stored. Send it again after `retry_after` seconds."""
+
+    def __init__(self, code: str, detail: str, *, retry_after: int, events: int) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.retry_after = retry_after
+        self.events = events
 
 
 class Overloaded(IngestError):

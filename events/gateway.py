@@ -15,13 +15,15 @@ from accounts.errors import InvalidKey, KeysUnavailable
 from accounts.identity import KeyIdentity
 from accounts.keys import KeyCache
 from accounts.roles import key_permissions
-from events.answers import JSON, Answer, error_answer, problem, verdict_answer
+from events.admission import admit, forwarded_for, peer_of, refusal_answer, with_limits
+from events.answers import JSON, Answer, problem, verdict_answer
 from events.connections import conninfo
+from events.drops import drops
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
 from events.ingest_keys import resolve_key
 from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
 from events.policies import Policy, remembered_policy
-from events.requests import body_too_large, check_length, read_options
+from events.requests import body_too_large, check_length, read_options, scope_missing
 from events.services import fetch_policy, ingest_events
 from events.submissions import Verdicts
 from events.writer import LoopDelivery, close_writers, get_writer
@@ -71,9 +73,7 @@ class Gateway:
         headers = _headers_of(scope)
         identifier = request_id(headers.get("x-request-id"))
         try:
-            answer = await self._ingest(scope, headers, receive, identifier, arrived)
-        except IngestError as error:
-            answer = error_answer(error, identifier)
+            answer = await self._answer(scope, headers, receive, identifier, arrived)
         except InvalidKey as error:
             answer = problem(401, "invalid_key", str(error), identifier)
         except KeysUnavailable as error:
@@ -87,17 +87,29 @@ class Gateway:
             )
         await _send_answer(send, answer, identifier)
 
-    async def _ingest(
+    async def _answer(
         self, scope: Scope, headers: dict[str, str], receive: Receive, identifier: str, arrived: float
     ) -> Answer:
         identity = await self._authenticate(headers)
+        try:
+            answer = await self._ingest(identity, scope, headers, receive, identifier, arrived)
+        except IngestError as error:
+            return refusal_answer(error, identifier, identity)
+        return answer if identity.limits is None else with_limits(answer, identity)
+
+    async def _ingest(
+        self,
+        identity: KeyIdentity,
+        scope: Scope,
+        headers: dict[str, str],
+        receive: Receive,
+        identifier: str,
+        arrived: float,
+    ) -> Answer:
         if "events.write" not in _permissions_of(identity.scopes):
-            return problem(
-                403,
-                "scope_missing",
-                "This key may not send events; use one with the scope ingest.",
-                identifier,
-            )
+            raise scope_missing()
+        if identity.limits is not None:
+            await admit(identity, peer=peer_of(scope), forwarded_for=forwarded_for(scope["headers"]))
         policy = await _policy_of(identity)
         options = read_options(headers, scope["query_string"].decode("latin-1"))
         check_length(headers.get("content-length"))
@@ -175,6 +187,7 @@ class Gateway:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await asyncio.to_thread(close_writers)
+                await asyncio.to_thread(drops.close)
                 if self._keys is not None:
                     await self._keys.close()
                 await send({"type": "lifespan.shutdown.complete"})
@@ -227,6 +240,8 @@ async def _send_answer(send: Send, answer: Answer, identifier: str) -> None:
 
 
 def _extra_headers(answer: Answer) -> Iterable[tuple[bytes, bytes]]:
+    for name, value in answer.headers:
+        yield name.lower().encode(), value.encode()
     if answer.retry_after is not None:
         yield b"retry-after", b"%d" % answer.retry_after
     if answer.replayed:

@@ -32,6 +32,8 @@ RULES: Final = (
     Rule("rejected_event", query("prune_rejected_event"), timedelta(days=30)),
     Rule("schema_warning", query("prune_schema_warning"), timedelta(days=30)),
     Rule("ingest_count", query("fold_ingest_count"), timedelta(days=1)),
+    Rule("ingest_drop", query("prune_ingest_drop"), timedelta(days=30)),
+    Rule("ingest_usage", query("prune_ingest_usage"), timedelta(days=30)),
 )
 
 

@@ -60,11 +60,17 @@ PROBLEM: Final[dict[str, Any]] = {
     },
 }
 _REFUSALS: Final = {
-    400: "Malformed", 401: "No key, or a bad one", 403: "A key without the scope ingest", 408: "Too slow a body",
+    400: "Malformed",
+    401: "No key, or a bad one",
+    403: "A key without the scope ingest, or used from an address that it may not be used from",
+    408: "Too slow a body",
     409: "A request with this Idempotency-Key is being stored",
-    413: "Too many bytes or events", 415: "Unsupported type, charset or encoding", 422: "Each event was refused",
+    413: "Too many bytes or events",
+    415: "Unsupported type, charset or encoding",
+    422: "Each event was refused",
+    429: "A limit of the key or its project: nothing was stored; send again after Retry-After",
     503: "Overloaded, or the outcome is unknown: send again after Retry-After with the same ids",
-}  # fmt: skip
+}
 
 describes_ingest = extend_schema(
     operation_id="ingest_events",

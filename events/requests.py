@@ -99,3 +99,9 @@ def body_too_large() -> RequestRefused:
     return RequestRefused(
         413, "body_too_large", f"The body has more than {MAX_BODY_BYTES} bytes; send smaller batches."
     )
+
+
+def scope_missing() -> RequestRefused:
+    return RequestRefused(
+        403, "scope_missing", "This key may not send events; use one with the scope ingest."
+    )

@@ -27,6 +27,7 @@ from events.routing import NO_ROUTES, Routes
 from events.segments import SegmentEvent, pack
 from events.sqlfiles import load_sql
 from events.tail import TailSampler
+from events.usage import count_by_key
 
 MAX_SEGMENT_BYTES: Final = 256 * 1024
 MINUTE_US: Final = 60_000_000
@@ -210,6 +211,7 @@ def _finish(cursor: Cursor, flush: Flush, outcome: Outcome, store: Store) -> Non
             "ledger_projects": [project_id for project_id, _ in ledger],
             "ledger_buckets": PackedTimes.of([minute for _, minute in ledger]),
             **count_by_type(flush, outcome, rejected),
+            **count_by_key(flush, outcome),
             "tail_projects": [event.project_id for event in sampled],
             "tail_times": PackedTimes.of([event.time_us for event in sampled]),
             "tail_uids": PackedUuids.of([event.uid for event in sampled]),

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from events.limits_api import LimitsView
 from events.sanitising_api import RulesView, RuleView, SanitisingPreviewView
 from events.schemas_api import (
     SchemaCheckView,
@@ -11,7 +12,7 @@ from events.schemas_api import (
     SchemaVersionView,
     SchemaView,
 )
-from events.views import EventsView, LimitsView
+from events.views import EventsView
 
 app_name = "events"
 urlpatterns = [

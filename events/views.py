@@ -2,27 +2,24 @@
 
 import time
 from concurrent.futures import Future
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
-from rest_framework.parsers import BaseParser
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.identity import KeyIdentity
 from accounts.roles import key_permissions
-from events.answers import verdict_answer
+from events.admission import admit_in_thread, refusal_answer, with_limits
+from events.answers import Answer, verdict_answer
 from events.api_errors import identifier_of, to_response
 from events.errors import IngestError, OutcomeUnknown
 from events.ingest_keys import IngestKeyAuthentication
-from events.limits import MAX_BODY_BYTES, PUBLISHED
+from events.limits import MAX_BODY_BYTES
 from events.openapi import describes_ingest
-from events.requests import body_too_large, check_length, read_options
+from events.requests import body_too_large, check_length, read_options, scope_missing
 from events.services import fetch_policy, ingest_events
 from events.submissions import Verdicts
 
@@ -43,11 +40,20 @@ class EventsView(APIView):
 
     @describes_ingest
     def post(self, request: Request) -> HttpResponse:
-        identity = request.auth
-        if not isinstance(identity, KeyIdentity) or "events.write" not in key_permissions(identity.scopes):
-            raise exceptions.PermissionDenied(
-                "This key may not send events; use one with the scope ingest.", code="scope_missing"
-            )
+        identity = cast("KeyIdentity", request.auth)  # nothing else authenticates here
+        try:
+            answer = self._ingest(request, identity)
+        except IngestError as error:
+            answer = refusal_answer(error, identifier_of(request), identity)
+        return to_response(answer)
+
+    def _ingest(self, request: Request, identity: KeyIdentity) -> Answer:
+        if "events.write" not in key_permissions(identity.scopes):
+            raise scope_missing()
+        if identity.limits is not None:
+            address = request.META.get("REMOTE_ADDR")
+            forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+            admit_in_thread(identity, peer=address, forwarded_for=forwarded)
         arrived = time.monotonic()
         headers = {name.lower(): value for name, value in request.headers.items()}
         options = read_options(headers, request.META.get("QUERY_STRING", ""))
@@ -68,7 +74,7 @@ class EventsView(APIView):
             raise OutcomeUnknown(
                 "The database did not answer in time; send it again with the same ids."
             ) from None
-        return to_response(verdict_answer(verdicts, identifier, dry_run=options.dry_run))
+        return with_limits(verdict_answer(verdicts, identifier, dry_run=options.dry_run), identity)
 
 
 def _settle(future: "Future[Verdicts]", answer: Verdicts | IngestError) -> None:
@@ -84,15 +90,3 @@ def _read_body(request: Request, headers: dict[str, str]) -> bytes:
     if len(body) > MAX_BODY_BYTES:
         raise body_too_large()
     return body
-
-
-class LimitsView(APIView):
-    """GET: the limits of ingest, for clients that cut their batches by them."""
-
-    authentication_classes: list[Any] = []
-    permission_classes = [AllowAny]
-    parser_classes: list[type[BaseParser]] = []
-
-    @extend_schema(operation_id="limits", responses={200: OpenApiTypes.OBJECT})
-    def get(self, request: Request) -> Response:
-        return Response(PUBLISHED)

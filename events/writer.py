@@ -18,6 +18,7 @@ import uuid_utils.compat
 from events.breaker import Breaker, State
 from events.connections import connect_writer
 from events.drainer import PASSING, Drainer
+from events.drops import count_refused_by_database
 from events.errors import IngestError, OutcomeUnknown, Overloaded
 from events.flushes import Flush, Outcome, answers_of
 from events.limits import FLUSH_BYTES, FLUSH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS
@@ -194,6 +195,8 @@ class Writer:
         self._answer(submissions, answers)
         if outcome:
             self._tell(flush, outcome)
+            if outcome.refused:
+                count_refused_by_database(flush, outcome)
 
     def _commit(self, flush: Flush) -> Outcome:
         """Retry the same flush, under the same id, until it is known to have committed or its time is up."""

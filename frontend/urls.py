@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend import sanitising_views, schemas_views, views
+from frontend import limits_views, sanitising_views, schemas_views, views
 
 app_name = "frontend"
 urlpatterns = [
@@ -21,4 +21,5 @@ urlpatterns = [
     path(
         "p/<slug:project>/sanitising/<int:rule_id>/", sanitising_views.sanitising_rule, name="sanitising-rule"
     ),
+    path("p/<slug:project>/limits/", limits_views.limits, name="limits"),
 ]

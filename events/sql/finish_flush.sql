@@ -1,4 +1,4 @@
--- What every flush writes beside its events: dirty minutes, counts by second, a sample for the live page, and
+-- What every flush writes beside its events: dirty minutes, counts by second, counts by key and day, a sample for the live page, and
 -- which of its events were duplicates or refused.
 WITH ledger AS (
     INSERT INTO rollup_ledger (project_id, bucket)
@@ -15,6 +15,13 @@ counted AS (
         accepted = known.accepted + excluded.accepted,
         duplicate = known.duplicate + excluded.duplicate,
         rejected = known.rejected + excluded.rejected
+),
+used AS (
+    INSERT INTO ingest_usage AS known (project_id, day, key_id, process, events)
+    SELECT project_id, (%(received_at)s::timestamptz AT TIME ZONE 'UTC')::date, key_id, %(process)s::uuid, events
+    FROM unnest(%(usage_projects)s::integer[], %(usage_keys)s::bigint[], %(usage_events)s::bigint[])
+        AS stored (project_id, key_id, events)
+    ON CONFLICT (project_id, day, key_id, process) DO UPDATE SET events = known.events + excluded.events
 ),
 tail AS (
     INSERT INTO event_tail (project_id, received_at, time, uid)

@@ -26,6 +26,7 @@ PAGES: Final = (
     Page("overview", _("Overview"), "dashboard.view"),
     Page("schemas", _("Schemas"), "schemas.view"),
     Page("sanitising", _("Sanitising"), "schemas.view"),
+    Page("limits", _("Limits"), "rejected.view"),
 )
 
 

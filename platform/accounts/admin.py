@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.admin_base import ProjectScopedAdmin, SuperuserAdmin
-from accounts.forms import KeyForm, NewMembershipForm
+from accounts.forms import KEY_LIMITS, KeyForm, NewMembershipForm
 from accounts.models import ApiKey, AuditEntry, Membership, Project, User
 from accounts.services import issue_key, revoke_key
 
@@ -123,7 +123,7 @@ class ApiKeyAdmin(ProjectScopedAdmin):
     actions = ["revoke"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        asked = ["project", "name", "scopes", "expires_at"]
+        asked = ["project", "name", "scopes", "expires_at", *KEY_LIMITS]
         return asked if obj is None else [*asked, *self.readonly_fields]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

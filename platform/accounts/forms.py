@@ -1,6 +1,6 @@
 """The admin's forms for members and keys."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     _KeyForm = forms.ModelForm[ApiKey]
 else:
     _MembershipForm = _KeyForm = forms.ModelForm
+
+
+KEY_LIMITS: Final = ["rate_limit", "rate_burst", "daily_quota", "allowed_types", "allowed_addresses"]
 
 
 class NewMembershipForm(_MembershipForm):
@@ -46,13 +49,13 @@ class NewMembershipForm(_MembershipForm):
 
 
 class KeyForm(_KeyForm):
-    """Scopes as boxes to tick."""
+    """Scopes as boxes to tick; lists are typed with commas between."""
 
     scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
 
     class Meta:
         model = ApiKey
-        fields = ["project", "name", "scopes", "expires_at"]
+        fields = ["project", "name", "scopes", "expires_at", *KEY_LIMITS]
 
     def clean_scopes(self) -> list[str]:
         return ordered_scopes(self.cleaned_data["scopes"])

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from accounts.allowances import KeyLimits
+
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
@@ -18,6 +20,7 @@ class KeyIdentity:
     raw_retention_days: int
     live_limit_days: int | None
     policy_version: int = 0
+    limits: KeyLimits | None = None  # None: nothing limits it
 
 
 @dataclass(frozen=True, slots=True)

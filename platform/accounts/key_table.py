@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
+from accounts.allowances import key_limits
 from accounts.errors import InvalidKey
 from accounts.identity import KeyIdentity
 from accounts.key_text import prefix_of
@@ -38,12 +39,12 @@ class KeyRow:
 
 def key_row(row: Sequence[Any]) -> KeyRow:
     """A row of SELECT_KEYS."""
-    prefix, digest, key_id, project_id, slug, scopes, expires_at, retention, limit, policy, revoked, left = (
-        row
-    )
+    prefix, digest, key_id, project_id, slug, scopes, expires_at, retention, limit, policy = row[:10]
+    revoked, left, *limiting = row[10:]
     identity = KeyIdentity(
-        key_id, prefix, project_id, slug, frozenset(scopes), expires_at, retention, limit, policy
-    )
+        key_id, prefix, project_id, slug, frozenset(scopes), expires_at, retention, limit, policy,
+        key_limits(limiting),
+    )  # fmt: skip
     return KeyRow(bytes(digest), identity, revoked, left)
 
 

@@ -8,11 +8,14 @@ from auditlog.models import AbstractLogEntry
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.allowances import ordered_addresses, ordered_types
 from accounts.audit import register_audited_models, register_second_factors, stamp
+from accounts.limit_fields import Limited
 from accounts.roles import Role, Scope
 
 # A hundred years: day arithmetic stays inside PostgreSQL's and Python's calendars.
@@ -24,7 +27,7 @@ class User(AbstractUser):
     """A person who signs in. Deactivate rather than delete: the audit log names its actors."""
 
 
-class Project(models.Model):
+class Project(Limited):
     """A tenant: everything but people belongs to exactly one."""
 
     # 32 bits, as in every data table: project_id is repeated in each of billions of rows.
@@ -50,6 +53,7 @@ class Project(models.Model):
     class Meta:
         ordering = ["slug"]
         constraints = [
+            *Limited.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(raw_retention_days__gte=1, raw_retention_days__lte=MAX_DAYS),
                 name="project_raw_retention_days_in_range",
@@ -110,7 +114,7 @@ class Membership(models.Model):
         return {"project_id": self.project_id}
 
 
-class ApiKey(models.Model):
+class ApiKey(Limited):
     """A secret that a program sends; only its digest is stored, so it can be shown once and never again."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="keys")
@@ -119,6 +123,18 @@ class ApiKey(models.Model):
     digest = models.BinaryField(max_length=32, editable=False)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope.choices))
     expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Empty: until revoked.")
+    allowed_types = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="Globs of the event types it may send, such as order.*. Empty: all.",
+    )
+    allowed_addresses = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        help_text="Addresses and networks it may send from, such as 192.0.2.0/24. Empty: all.",
+    )
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
@@ -130,6 +146,7 @@ class ApiKey(models.Model):
         ordering = ["-created_at", "-id"]
         verbose_name = "API key"
         constraints = [
+            *Limited.Meta.constraints,
             models.CheckConstraint(
                 condition=Q(scopes__contained_by=list(Scope.values)) & ~Q(scopes=[]),
                 name="api_key_scopes_known",
@@ -139,6 +156,14 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+    def clean(self) -> None:
+        """Lists are kept in their one form: what ingest reads must never fail."""
+        for field, ordered in (("allowed_types", ordered_types), ("allowed_addresses", ordered_addresses)):
+            try:
+                setattr(self, field, ordered(getattr(self, field)))
+            except ValueError as error:
+                raise ValidationError({field: str(error)}) from error
 
     def state_at(self, now: datetime) -> Literal["active", "expired", "revoked"]:
         if self.revoked_at is not None:

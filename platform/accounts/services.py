@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from accounts.allowances import UNLIMITED, Allowance
 from accounts.errors import InvalidRequest
 from accounts.key_text import generate_key
 from accounts.models import ApiKey, Membership, Project, User
@@ -68,6 +69,9 @@ def create_key(
     name: str = "",
     expires_at: datetime | None = None,
     created_by: User | None = None,
+    allowance: Allowance = UNLIMITED,
+    allowed_types: Iterable[str] = (),
+    allowed_addresses: Iterable[str] = (),
 ) -> CreatedKey:
     """Make a key; its text is in the result and nowhere else. Raises InvalidRequest."""
     key = ApiKey(
@@ -76,6 +80,11 @@ def create_key(
         scopes=ordered_scopes(scopes),
         expires_at=expires_at,
         created_by=created_by,
+        rate_limit=allowance.rate,
+        rate_burst=allowance.burst,
+        daily_quota=allowance.daily,
+        allowed_types=list(allowed_types),
+        allowed_addresses=list(allowed_addresses),
     )
     return issue_key(key=key)
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import stat
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -56,6 +57,15 @@ def boolean(name: str, default: bool) -> bool:
 
 def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} must be addresses or networks such as 10.0.0.0/8, comma-separated: {error}."
+        ) from None
 
 
 def choice(name: str, choices: tuple[str, ...], default: str) -> str:

@@ -61,7 +61,7 @@ def web_command(bind: str, listen: int) -> tuple[str, ...]:
 def ingest_command(bind: str, listen: int) -> tuple[str, ...]:
     return _module(
         "uvicorn", "config.asgi:application", "--host", bind, "--port", str(listen), "--loop", "uvloop",
-        "--http", "httptools", "--no-access-log", "--log-level", "warning",
+        "--http", "httptools", "--no-proxy-headers", "--no-access-log", "--log-level", "warning",
     )  # fmt: skip
 
 

@@ -189,6 +189,33 @@ def test_a_key_that_makes_no_sense_is_refused_with_a_reason(mine: Project) -> No
     assert b"This field is required" in content
 
 
+def test_limits_are_changed_in_the_admin_and_in_the_audit_log(mine: Project, my_key: CreatedKey) -> None:
+    client = staff(mine, Role.ADMIN)
+    form = {
+        "project": mine.pk, "name": "my key", "scopes": ["ingest"], "expires_at_0": "", "expires_at_1": "",
+        "rate_limit": "100", "rate_burst": "", "daily_quota": "5000", "allowed_types": "order.*, ping",
+        "allowed_addresses": "192.0.2.7, 2001:db8::/32",
+    }  # fmt: skip
+    assert client.post(url("apikey", "change", my_key.key.pk), form).status_code == 302
+    key = ApiKey.objects.get(pk=my_key.key.pk)
+    assert (key.rate_limit, key.rate_burst, key.daily_quota) == (100, None, 5000)
+    assert (key.allowed_types, key.allowed_addresses) == (
+        ["order.*", "ping"],
+        ["192.0.2.7/32", "2001:db8::/32"],
+    )
+    assert {"rate_limit", "daily_quota", "allowed_types", "allowed_addresses"} <= set(
+        AuditEntry.objects.latest("id").changes
+    )
+    page = client.post(url("apikey", "change", my_key.key.pk), {**form, "allowed_addresses": "192.0.2.7/24"})
+    assert b"is no address or network" in page.content
+    project = {"name": "Mine", "raw_retention_days": "90", "live_limit_days": "", "rate_limit": "7"}
+    page = client.post(url("project", "change", mine.pk), {**project, "rate_limit": "", "rate_burst": "9"})
+    assert b"A burst needs a rate limit" in page.content
+    assert client.post(url("project", "change", mine.pk), project).status_code == 302
+    mine.refresh_from_db()
+    assert mine.rate_limit == 7
+
+
 def test_revoking_is_an_action_and_an_audit_entry(mine: Project, my_key: CreatedKey) -> None:
     client = staff(mine, Role.ADMIN)
     chosen = {"action": "revoke", "_selected_action": [my_key.key.pk]}

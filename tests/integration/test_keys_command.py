@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.allowances import Allowance
 from accounts.errors import InvalidKey
 from accounts.key_reader import KeyReader
 from accounts.models import ApiKey, AuditEntry, Project
@@ -109,3 +110,32 @@ def test_list_can_be_of_one_project() -> None:
 def test_the_audit_log_names_the_command() -> None:
     run("create", "--project", "demo", "--scope", "read")
     assert AuditEntry.objects.latest("id").actor_name.startswith("manage.py keys")
+
+
+def test_create_takes_limits_and_list_shows_them() -> None:
+    limits = ["--rate", "100", "--burst", "500", "--daily-quota", "1000000"]
+    allowed = ["--allow-type", "order.*", "--allow-type", "ping", "--allow-from", "192.0.2.7"]
+    made = json.loads(run("create", "--project", "demo", "--scope", "ingest", *limits, *allowed, "--json"))
+    found = KeyReader().resolve(made["key"]).limits
+    assert found is not None
+    assert (found.key, found.types) == (Allowance(100, 500, 1_000_000), ("order.*", "ping"))
+    (listed,) = json.loads(run("list", "--json"))
+    assert (listed["rate_limit"], listed["rate_burst"], listed["daily_quota"]) == (100, 500, 1_000_000)
+    assert listed["allowed_addresses"] == ["192.0.2.7/32"]
+    assert "192.0.2.7/32" in str(AuditEntry.objects.latest("id").changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--burst", "5"], "A burst needs a rate limit"),
+        (["--rate", "0"], "rate_limit: .*greater than or equal to 1"),
+        (["--daily-quota", "-1"], "daily_quota"),
+        (["--allow-from", "everywhere"], "allowed_addresses: 'everywhere' is no address or network"),
+        (["--allow-type", "a b"], "allowed_types: 'a b' is no glob"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(given: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("create", "--project", "demo", "--scope", "ingest", *given)
+    assert not ApiKey.objects.exists()

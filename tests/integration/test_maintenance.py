@@ -61,6 +61,8 @@ def test_what_is_old_is_found_by_an_index(database: Database, rule: Rule) -> Non
         ),
         "schema_warning": "INSERT INTO schema_warning SELECT 1, generate_series::text, now(), 1, '', '' FROM n",
         "ingest_count": "INSERT INTO ingest_count SELECT 1, now(), 't', gen_random_uuid(), 1, 0, 0 FROM n",
+        "ingest_drop": "INSERT INTO ingest_drop SELECT 1, now(), 'r', row_number() OVER (), 1, 1 FROM n",
+        "ingest_usage": "INSERT INTO ingest_usage SELECT 1, now(), 1, gen_random_uuid(), 1 FROM n",
     }
     database.execute(f"WITH n AS (SELECT generate_series(1, 20000)) {fill[rule.name]}")
     database.execute(f"ANALYZE {rule.name}")

@@ -72,6 +72,7 @@ class GatewayDoor:
             "method": "POST",
             "path": PATH,
             "query_string": query.encode(),
+            "client": ("127.0.0.1", 50_000),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
         return self.thread.run(self._call(scope, self._messages(body)))

@@ -9,6 +9,7 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from accounts.allowances import UNLIMITED, Allowance
 from accounts.models import Project
 from accounts.services import create_key, create_project
 from events import epoch, segments
@@ -18,7 +19,7 @@ from tests.support.doors import Answer, Door
 Row = dict[str, Any]
 DATA_TABLES = (
     "event", "event_identity", "ingest_flush", "ingest_count", "ingest_latency", "event_tail", "event_segment",
-    "event_route", "rollup_ledger", "rejected_event", "idempotency",
+    "event_route", "rollup_ledger", "rejected_event", "idempotency", "ingest_usage", "ingest_drop",
 )  # fmt: skip
 
 
@@ -35,6 +36,18 @@ class Tenant:
 
     def another_key(self, *scopes: str) -> str:
         return create_key(project=self.project, scopes=scopes).text
+
+    def limited_key(
+        self, allowance: Allowance = UNLIMITED, *, types: Iterable[str] = (), addresses: Iterable[str] = ()
+    ) -> str:
+        """A key to send with."""
+        return create_key(
+            project=self.project,
+            scopes=["ingest"],
+            allowance=allowance,
+            allowed_types=types,
+            allowed_addresses=addresses,
+        ).text
 
 
 def make_tenant(*scopes: str, raw_retention_days: int = 90, live_limit_days: int | None = None) -> Tenant:

@@ -12,6 +12,8 @@ SECRET_KEY = env.secret_key()
 DEBUG = False
 ALLOWED_HOSTS = env.words("STREAMGAUGE_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("STREAMGAUGE_CSRF_TRUSTED_ORIGINS")
+# Whose X-Forwarded-For is believed: for the addresses that a key may be used from.
+TRUSTED_PROXIES = env.networks("STREAMGAUGE_TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
     "daphne",

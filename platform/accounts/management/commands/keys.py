@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from accounts.allowances import Allowance
 from accounts.commands import AccountsCommand
 from accounts.models import ApiKey
 from accounts.roles import Scope
@@ -45,6 +46,19 @@ class Command(AccountsCommand):
         )
         create.add_argument("--name", default="", help="which program uses it")
         create.add_argument("--expires", type=expiry, help="90d, 12h, a date, or a time; default: never")
+        create.add_argument("--rate", type=int, metavar="N", help="events a second; default: no limit")
+        create.add_argument(
+            "--burst", type=int, metavar="N", help="events at once; default: ten seconds' worth"
+        )
+        create.add_argument(
+            "--daily-quota", type=int, metavar="N", help="events a day (UTC); default: no limit"
+        )
+        create.add_argument(
+            "--allow-type", action="append", default=[], metavar="GLOB", help="may be repeated"
+        )
+        create.add_argument(
+            "--allow-from", action="append", default=[], metavar="CIDR", help="may be repeated"
+        )
         listing = actions.add_parser("list", help="Show the keys there are, without their secrets.")
         listing.add_argument("--project", help="only this project's")
         revoke = actions.add_parser("revoke", help="End a key for good, everywhere within a second.")
@@ -61,6 +75,9 @@ class Command(AccountsCommand):
             scopes=options["scope"],
             name=options["name"],
             expires_at=options["expires"],
+            allowance=Allowance(options["rate"], options["burst"], options["daily_quota"]),
+            allowed_types=options["allow_type"],
+            allowed_addresses=options["allow_from"],
         )
         if options["json"]:
             self.print_json({"id": created.key.pk, "key": created.text, "prefix": created.key.prefix})
@@ -100,6 +117,11 @@ def _described(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "scopes": key.scopes,
         "state": key.state_at(timezone.now()),
+        "rate_limit": key.rate_limit,
+        "rate_burst": key.rate_burst,
+        "daily_quota": key.daily_quota,
+        "allowed_types": key.allowed_types,
+        "allowed_addresses": key.allowed_addresses,
         **{name: at.isoformat() if at else None for name, at in times.items()},
     }
 

@@ -1,0 +1,2 @@
+DROP TABLE ingest_drop;
+DROP TABLE ingest_usage;
