@@ -1,5 +1,6 @@
 """The one way in: every door calls `ingest_events`."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -32,8 +33,8 @@ def ingest_events(
     arrived: float,
     deliver: Callable[[Verdicts | IngestError], None],
     using: str = "default",
-) -> None:
-    """Decode a request's events and have them committed in one transaction.
+) -> int:
+    """Decode a request's events and have them committed in one transaction; returns how many there are.
 
     `body` is as it came over the wire (`options.encoding`); `arrived` is when, in monotonic seconds. `deliver` is
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
@@ -52,7 +53,7 @@ def ingest_events(
     whole = options.on_error == "reject"
     if options.dry_run or (whole and rejections):
         deliver(_unstored(prepared, rejections, frames, whole=whole))
-        return
+        return len(frames)
     submission = Submission(
         project_id=identity.project_id,
         key_id=identity.key_id,
@@ -67,6 +68,13 @@ def ingest_events(
         deliver=deliver,
     )
     get_writer(using).submit(submission)
+    return len(frames)
+
+
+async def policy_of(identity: KeyIdentity) -> Policy:
+    """As `fetch_policy`, for event loops: from memory at once, or from rows in a thread."""
+    known = remembered_policy(project_id=identity.project_id, version=identity.policy_version)
+    return known if known is not None else await asyncio.to_thread(fetch_policy, identity)
 
 
 def fetch_policy(identity: KeyIdentity) -> Policy:
