@@ -1,4 +1,4 @@
-"""The fast door: a bare ASGI app in front of Django for POST /api/v1/events."""
+"""The fast door: a bare ASGI app in front of Django for POST /api/v1/events and WS /ws/v1/ingest."""
 
 import asyncio
 import gc
@@ -18,18 +18,19 @@ from accounts.roles import key_permissions
 from events.admission import admit, forwarded_for, peer_of, refusal_answer, with_limits
 from events.answers import JSON, Answer, problem, verdict_answer
 from events.connections import conninfo
+from events.consumers import IngestConsumer
 from events.drops import drops
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
 from events.ingest_keys import resolve_key
 from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
-from events.policies import Policy, remembered_policy
 from events.requests import body_too_large, check_length, read_options, scope_missing
-from events.services import fetch_policy, ingest_events
+from events.services import ingest_events, policy_of
 from events.submissions import Verdicts
 from events.writer import LoopDelivery, close_writers, get_writer
 from telemetry.request_ids import request_id
 
 EVENTS_PATH: Final = "/api/v1/events"
+SOCKET_PATH: Final = "/ws/v1/ingest"
 BODY_SECONDS: Final = 20.0
 VERDICT_SECONDS: Final = 25.0
 READING_BYTES: Final = 2 * QUEUE_BYTES
@@ -48,7 +49,7 @@ _permissions_of: Final = lru_cache(maxsize=64)(key_permissions)
 
 
 class Gateway:
-    """Answers the ingest path and the process's own health; all else goes to `inner`, or is not found."""
+    """Answers the ingest paths and the process's own health; all else goes to `inner`, or is not found."""
 
     def __init__(self, inner: ASGIApp | None = None) -> None:
         self._inner = inner
@@ -61,6 +62,8 @@ class Gateway:
             await self._post_events(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == SOCKET_PATH:
+            await IngestConsumer(keys=self._key_cache(), delivery=self._loop_delivery())(scope, receive, send)
         elif self._inner is not None:
             await self._inner(scope, receive, send)
         elif scope["type"] == "http":
@@ -110,14 +113,12 @@ class Gateway:
             raise scope_missing()
         if identity.limits is not None:
             await admit(identity, peer=peer_of(scope), forwarded_for=forwarded_for(scope["headers"]))
-        policy = await _policy_of(identity)
+        policy = await policy_of(identity)
         options = read_options(headers, scope["query_string"].decode("latin-1"))
         check_length(headers.get("content-length"))
         body = await self._read_body(receive)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Verdicts] = loop.create_future()
-        if self._delivery is None:
-            self._delivery = LoopDelivery(loop)
         ingest = partial(
             ingest_events,
             identity=identity,
@@ -126,7 +127,7 @@ class Gateway:
             policy=policy,
             request_id=identifier,
             arrived=arrived,
-            deliver=self._delivery.deliver_to(future),
+            deliver=self._loop_delivery().deliver_to(future),
         )
         if len(body) > LARGE_BYTES or options.encoding:
             await asyncio.to_thread(ingest)  # decoding it would keep every other request waiting
@@ -142,10 +143,19 @@ class Gateway:
         return verdict_answer(verdicts, identifier, dry_run=options.dry_run)
 
     async def _authenticate(self, headers: dict[str, str]) -> KeyIdentity:
+        keys = self._key_cache()
+        key = bearer(headers.get("authorization", "").encode("latin-1"))
+        return await resolve_key(keys, key)
+
+    def _key_cache(self) -> KeyCache:
         if self._keys is None:
             self._keys = KeyCache(conninfo=conninfo)
-        key = bearer(headers.get("authorization", "").encode("latin-1"))
-        return await resolve_key(self._keys, key)
+        return self._keys
+
+    def _loop_delivery(self) -> LoopDelivery:
+        if self._delivery is None:
+            self._delivery = LoopDelivery(asyncio.get_running_loop())
+        return self._delivery
 
     async def _read_body(self, receive: Receive) -> bytes:
         """The whole body, within its limits in bytes and time, and within what this process may hold."""
@@ -201,11 +211,6 @@ def _headers_of(scope: Scope) -> dict[str, str]:
     if len(headers) < len(pairs):
         headers = {name: ",".join(value for other, value in pairs if other == name) for name in headers}
     return headers
-
-
-async def _policy_of(identity: KeyIdentity) -> Policy:
-    known = remembered_policy(project_id=identity.project_id, version=identity.policy_version)
-    return known if known is not None else await asyncio.to_thread(fetch_policy, identity)
 
 
 class _ClientGone(Exception):

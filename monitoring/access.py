@@ -4,22 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
-from django.http.request import split_domain_port, validate_host
 
 from accounts.errors import InvalidKey
 from accounts.identity import KeyPrincipal
 from accounts.key_reader import KeyReader
 from accounts.models import Project, User
+from accounts.origins import Headers, header
 from accounts.roles import Permission, has_permission
 from monitoring.errors import Forbidden
 
 PERMISSION: Final[Permission] = "dashboard.view"
-Headers = list[tuple[bytes, bytes]]
 Person = User | KeyPrincipal
 _keys = KeyReader()
 
@@ -55,10 +53,6 @@ class KeyCredentials:
 Credentials = SessionCredentials | KeyCredentials
 
 
-def header(headers: Headers, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")
-
-
 def came_from_page(headers: Headers) -> bool:
     """Whether a browser opened the socket: it always says from where. Only then does a cookie count."""
     return bool(header(headers, b"origin"))
@@ -67,18 +61,6 @@ def came_from_page(headers: Headers) -> bool:
 def session_credentials(headers: Headers) -> SessionCredentials | None:
     session_key = parse_cookie(header(headers, b"cookie")).get(settings.SESSION_COOKIE_NAME)
     return SessionCredentials(session_key) if session_key else None
-
-
-def origin_is_ours(headers: Headers) -> bool:
-    """Whether a browser may open this socket: only from a page of this very host and port.
-
-    Programs send no Origin; they are let in to authenticate with a key.
-    """
-    origin, host = header(headers, b"origin"), header(headers, b"host")
-    if not origin or origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    known = validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
-    return known and urlsplit(origin).netloc.lower() == host.lower()
 
 
 def viewable_project(person: Person, slug: str) -> Project:

@@ -12,13 +12,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
 
 from accounts.errors import KeysUnavailable
+from accounts.origins import origin_is_ours
 from monitoring import threads
 from monitoring.access import (
     Credentials,
     KeyCredentials,
     Person,
     came_from_page,
-    origin_is_ours,
     recheck,
     session_credentials,
     viewable_project,

@@ -16,8 +16,10 @@ def _web() -> ASGIApp:
     """What people's browsers need; an ingest process never imports it, to stay small."""
     from channels.routing import ProtocolTypeRouter, URLRouter
 
+    from events.websocket.daphne_protocol import bound_daphne_sockets
     from monitoring.routing import websocket_urlpatterns
 
+    bound_daphne_sockets()
     # Sockets check Origin, session and key themselves: programs send no Origin, and must not wait for sessions.
     sockets = URLRouter(websocket_urlpatterns)
     router: ASGIApp = ProtocolTypeRouter({"http": _django, "websocket": sockets})

@@ -8,6 +8,9 @@ from pathlib import Path
 # One folds partitions while the other closes windows; on two cores more would only queue.
 WORKER_PROCESSES = 2
 
+# Of a WebSocket: events.websocket.limits has the same.
+MAX_FRAME_BYTES = 524288
+
 # Celery warns root at length; on a machine where only root works the person has decided that already.
 CELERY_AS_ROOT = "ignore:You're running the worker"
 
@@ -53,7 +56,7 @@ def web_command(bind: str, listen: int) -> tuple[str, ...]:
         "--access-log",
         "/dev/null",
         "--websocket-max-message-size",
-        "65536",
+        str(MAX_FRAME_BYTES),
         "config.asgi:application",
     )
 
@@ -61,7 +64,9 @@ def web_command(bind: str, listen: int) -> tuple[str, ...]:
 def ingest_command(bind: str, listen: int) -> tuple[str, ...]:
     return _module(
         "uvicorn", "config.asgi:application", "--host", bind, "--port", str(listen), "--loop", "uvloop",
-        "--http", "httptools", "--no-proxy-headers", "--no-access-log", "--log-level", "warning",
+        "--http", "httptools", "--ws", "events.websocket.uvicorn_protocol:DrainingWebSocket", "--ws-max-size",
+        str(MAX_FRAME_BYTES), "--ws-per-message-deflate", "false", "--no-proxy-headers",
+        "--no-access-log", "--log-level", "warning",
     )  # fmt: skip
 
 

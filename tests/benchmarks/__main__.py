@@ -19,6 +19,7 @@ from tests.benchmarks.ingest import (
     ingest_http_batch_ids,
     ingest_http_single,
     ingest_latency_10k,
+    ingest_websocket,
 )
 from tests.benchmarks.machine import describe_machine
 from tests.support.databases import scratch_database
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "ingest_http_batch": ingest_http_batch,
     "ingest_http_batch_ids": ingest_http_batch_ids,
     "ingest_http_single": ingest_http_single,
+    "ingest_websocket": ingest_websocket,
     "ingest_latency_10k": ingest_latency_10k,
     "end_to_end": end_to_end,
     "processing_latency": processing_latency,

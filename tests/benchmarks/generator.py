@@ -6,20 +6,22 @@ It encodes every request first, says "ready", and begins on "go". Its own limit 
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any, Literal
 
 import msgspec
 import uvloop
 
 from tests.benchmarks.payloads import EventPlan, bodies
+from tests.benchmarks.socket_client import Message, SocketClient, frames
 from tests.support.http import Connection, connect, post_message
 
 
 class Spec(msgspec.Struct):
-    """`rate` is events a second for an open loop; a closed loop sends as answers come."""
+    """`rate` is events a second for an open loop; a closed loop sends as answers come, sockets as credit does."""
 
-    kind: Literal["closed", "open"]
+    kind: Literal["closed", "open", "sockets"]
     port: int
     key: str
     connections: int
@@ -59,7 +61,7 @@ class Generator:
     def __init__(self, spec: Spec, messages: list[bytes]) -> None:
         self.spec = spec
         self.messages = messages
-        self.samples = Samples(0.0, 0, 0, 0, {}, [], [], sum(map(len, messages)))
+        self.samples = no_samples(messages)
         self._decode = msgspec.json.Decoder(Counts).decode
 
     async def run(self) -> Samples:
@@ -113,15 +115,48 @@ class Generator:
             self.samples.rejected += counts.rejected
 
 
+def no_samples(messages: list[bytes]) -> Samples:
+    return Samples(0.0, 0, 0, 0, {}, [], [], sum(map(len, messages)))
+
+
+async def send_by_sockets(spec: Spec, messages: list[Message]) -> Samples:
+    """As many frames in flight as each socket has credit for."""
+    loop, remaining = asyncio.get_running_loop(), iter(messages)
+    clients: list[SocketClient] = []
+    for _ in range(spec.connections):
+        _, client = await loop.create_connection(
+            lambda: SocketClient(spec.key, remaining, spec.events_each), "127.0.0.1", spec.port
+        )
+        await client.open
+        clients.append(client)
+    began = time.monotonic()
+    for client in clients:
+        client.start()
+    await asyncio.gather(*(client.done for client in clients))
+    samples = no_samples([message.wire for message in messages])
+    samples.seconds = time.monotonic() - began
+    for client in clients:
+        samples.accepted += client.heard.accepted
+        samples.duplicates += client.heard.duplicates
+        samples.rejected += client.heard.rejected
+        samples.latencies += client.latencies
+        samples.statuses["answers"] = samples.statuses.get("answers", 0) + client.answers
+        client.close()
+    return samples
+
+
 def main() -> None:
     spec = msgspec.json.decode(sys.stdin.readline(), type=Spec)
     spacing = int(1_000_000 / spec.rate) if spec.rate else 40
     plan = EventPlan(with_ids=spec.with_ids, seed=spec.seed, spacing_us=spacing)
     encoded = bodies(plan, requests=spec.requests, events_each=spec.events_each)
-    messages = [post_message(body, key=spec.key) for body in encoded]
+    if spec.kind == "sockets":
+        work: Callable[[], Coroutine[Any, Any, Samples]] = partial(send_by_sockets, spec, frames(encoded))
+    else:
+        work = Generator(spec, [post_message(body, key=spec.key) for body in encoded]).run
     print("ready", flush=True)
     sys.stdin.readline()
-    samples = uvloop.run(Generator(spec, messages).run())
+    samples = uvloop.run(work())
     sys.stdout.buffer.write(msgspec.json.encode(samples) + b"\n")
 
 

@@ -13,6 +13,9 @@ BATCH = 500
 BATCH_EVENTS_A_SECOND = 50_000
 BATCH_IDS_EVENTS_A_SECOND = 25_000
 SINGLE_REQUESTS_A_SECOND = 2_000
+SOCKET_FRAME = 100
+SOCKET_EVENTS_A_SECOND = 40_000
+SOCKETS = 4
 OFFERED = 10_000
 OFFERED_BATCH = 100
 CONNECTIONS = 16
@@ -76,6 +79,40 @@ def ingest_latency_10k(bench: Bench) -> list[Figure]:
         "timed_from": "when each request was due",
     }
     return [figure("ingest_latency_10k", percentiles(samples.latencies)["p95"], "ms p95", detail=detail)]
+
+
+def ingest_websocket(bench: Bench) -> list[Figure]:
+    """100-event frames over a few sockets with what credit they have; events without ids that no pipeline wants."""
+    bench.clear()
+    project = bench.seed()
+    requests = int(bench.seconds * SOCKET_EVENTS_A_SECOND / SOCKET_FRAME)
+    rows = requests * SOCKET_FRAME
+    before = _copy_rate(bench, project, rows)
+    bench.clear()
+    with bench.ingest() as serving:
+        spec = Spec("sockets", serving.port, project.ingest_key, SOCKETS, requests, SOCKET_FRAME)
+        bench.say("warming up")
+        generate(_shorter(spec, max(4, requests // 10), seed=2))
+        bench.clear()
+        bench.say(f"{rows:,} events by sockets")
+        samples = generate(spec)
+    assert samples.accepted == rows, samples
+    _require_stored(bench, project, rows)
+    bench.clear()
+    after = _copy_rate(bench, project, rows)
+    detail: Detail = {
+        "ids": "none",
+        "pipeline": "none",
+        "frame": SOCKET_FRAME,
+        "sockets": SOCKETS,
+        "frames_an_answer": round(requests / samples.statuses["answers"], 1),
+        "bytes_each": round(samples.bytes_sent / rows),
+        "copy_before": round(before),
+        "copy_after": round(after),
+        **milliseconds(samples.latencies),
+    }
+    limit = (before + after) / 2
+    return [figure("ingest_websocket", rows / samples.seconds, "events/s", limit=limit, detail=detail)]
 
 
 def _batch(bench: Bench, name: str, *, with_ids: bool) -> Figure:

@@ -16,7 +16,7 @@ from processing import idleness
 from processing.models import PipelineVersion
 from provisioning.processes import ingest_command
 from tests.support.databases import server_url, with_database
-from tests.support.doors import DjangoDoor, Door, GatewayDoor, ServerDoor
+from tests.support.doors import DjangoDoor, Door, GatewayDoor, ServerDoor, WebSocketDoor
 from tests.support.ingest import Books, Tenant, make_tenant, wipe
 from tests.support.processes import Process, child_environment, free_port
 from tests.support.windows import Log, deploy, make_project, windows_log
@@ -75,10 +75,22 @@ def doors(committed: None) -> Iterator[dict[str, Door]]:
 
 @pytest.fixture(params=["gateway", "drf", "uvicorn"])
 def door(request: pytest.FixtureRequest, doors: dict[str, Door], books: Books) -> Door:
-    """Each way in: the gateway in this process, DRF without it, and a real ingest process."""
-    if request.param == "uvicorn" and "uvicorn" not in doors:
-        doors["uvicorn"] = ServerDoor(request.getfixturevalue("ingest_server"))
-    return doors[request.param]
+    """Each way in by HTTP: the gateway in this process, DRF without it, and a real ingest process."""
+    return _opened(request, doors)
+
+
+@pytest.fixture(params=["gateway", "drf", "uvicorn", "websocket"])
+def any_door(request: pytest.FixtureRequest, doors: dict[str, Door], books: Books) -> Door:
+    """Each way in, for what requests by HTTP and frames of a socket have in common."""
+    return _opened(request, doors)
+
+
+def _opened(request: pytest.FixtureRequest, doors: dict[str, Door]) -> Door:
+    name: str = request.param
+    if name not in doors:
+        kind = {"uvicorn": ServerDoor, "websocket": WebSocketDoor}[name]
+        doors[name] = kind(request.getfixturevalue("ingest_server"))
+    return doors[name]
 
 
 @pytest.fixture

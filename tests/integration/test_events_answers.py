@@ -45,9 +45,9 @@ def test_a_good_event_is_200_with_its_id(door: Door, tenant: Tenant, books: Book
     }  # fmt: skip
 
 
-def test_ids_come_in_the_order_of_the_events(door: Door, tenant: Tenant, books: Books) -> None:
+def test_ids_come_in_the_order_of_the_events(any_door: Door, tenant: Tenant, books: Books) -> None:
     events = [{**GOOD, "id": f"o-{number}"} if number % 2 else GOOD for number in range(20)]
-    ids = post(door, tenant.key, events).json["ids"]
+    ids = post(any_door, tenant.key, events).json["ids"]
     assert ids[1::2] == [f"o-{number}" for number in range(1, 20, 2)]
     assert sorted(ids[::2]) == sorted(
         str(row["uid"]) for row in books.events(tenant.id) if row["event_id"] is None
@@ -55,9 +55,9 @@ def test_ids_come_in_the_order_of_the_events(door: Door, tenant: Tenant, books: 
 
 
 def test_some_bad_events_are_207_and_the_good_ones_are_stored(
-    door: Door, tenant: Tenant, books: Books
+    any_door: Door, tenant: Tenant, books: Books
 ) -> None:
-    answer = post(door, tenant.key, [GOOD, {**BAD, "id": "b"}, {**GOOD, "id": "c"}])
+    answer = post(any_door, tenant.key, [GOOD, {**BAD, "id": "b"}, {**GOOD, "id": "c"}])
     assert answer.status == 207
     assert answer.headers["content-type"] == "application/json"
     body = answer.json
@@ -81,16 +81,16 @@ def test_only_bad_events_are_422_with_problem_and_verdicts(door: Door, tenant: T
     assert books.stored(tenant.id) == 0
 
 
-def test_only_bad_events_and_duplicates_are_207(door: Door, tenant: Tenant) -> None:
-    post(door, tenant.key, {**GOOD, "id": "known"})
-    answer = post(door, tenant.key, [BAD, {**GOOD, "id": "known"}])
+def test_only_bad_events_and_duplicates_are_207(any_door: Door, tenant: Tenant) -> None:
+    post(any_door, tenant.key, {**GOOD, "id": "known"})
+    answer = post(any_door, tenant.key, [BAD, {**GOOD, "id": "known"}])
     assert answer.status == 207
     assert (answer.json["accepted"], answer.json["duplicates"], answer.json["rejected"]) == (0, 1, 1)
     assert answer.json["ids"] == [None, "known"]
 
 
-def test_on_error_reject_stores_nothing(door: Door, tenant: Tenant, books: Books) -> None:
-    answer = post(door, tenant.key, [{**GOOD, "id": "a"}, BAD], query="on_error=reject")
+def test_on_error_reject_stores_nothing(any_door: Door, tenant: Tenant, books: Books) -> None:
+    answer = post(any_door, tenant.key, [{**GOOD, "id": "a"}, BAD], query="on_error=reject")
     assert answer.status == 422
     assert (answer.json["accepted"], answer.json["rejected"]) == (0, 1)
     assert answer.json["ids"] == [None, None]
@@ -98,15 +98,15 @@ def test_on_error_reject_stores_nothing(door: Door, tenant: Tenant, books: Books
     assert books.stored(tenant.id) == 0
     assert books.rejected(tenant.id) == []
     assert books.counts(tenant.id) == {}
-    again = post(door, tenant.key, [{**GOOD, "id": "a"}], query="on_error=reject")
+    again = post(any_door, tenant.key, [{**GOOD, "id": "a"}], query="on_error=reject")
     assert (again.status, again.json["accepted"]) == (200, 1)
 
 
 def test_on_error_reject_stores_nothing_when_only_the_database_refuses(
-    door: Door, tenant: Tenant, books: Books
+    any_door: Door, tenant: Tenant, books: Books
 ) -> None:
     body = b'[{"type":"order.placed","id":"a"},%s,{"type":"order.placed"}]' % POISON
-    answer = post(door, tenant.key, body, query="on_error=reject")
+    answer = post(any_door, tenant.key, body, query="on_error=reject")
     assert answer.status == 422
     assert (answer.json["accepted"], answer.json["duplicates"]) == (0, 0)
     assert answer.json["ids"] == [None, None, None]
@@ -115,48 +115,48 @@ def test_on_error_reject_stores_nothing_when_only_the_database_refuses(
     assert books.stored(tenant.id) == 0
     assert books.ledger(tenant.id) == []
     assert books.counts(tenant.id) == {}
-    again = post(door, tenant.key, {"type": "order.placed", "id": "a"})
+    again = post(any_door, tenant.key, {"type": "order.placed", "id": "a"})
     assert (again.status, again.json["accepted"]) == (200, 1)
 
 
 def test_on_error_reject_is_422_also_when_the_rest_are_duplicates(
-    door: Door, tenant: Tenant, books: Books
+    any_door: Door, tenant: Tenant, books: Books
 ) -> None:
-    post(door, tenant.key, {**GOOD, "id": "known"})
+    post(any_door, tenant.key, {**GOOD, "id": "known"})
     body = b'[{"type":"order.placed","id":"known"},%s]' % POISON
-    answer = post(door, tenant.key, body, query="on_error=reject")
+    answer = post(any_door, tenant.key, body, query="on_error=reject")
     assert (answer.status, answer.json["accepted"], answer.json["duplicates"]) == (422, 0, 0)
     assert answer.json["ids"] == [None, None]
     assert books.counts(tenant.id) == {"order.placed": (1, 0, 0)}
 
 
 def test_what_only_the_database_refuses_costs_the_others_nothing(
-    door: Door, tenant: Tenant, books: Books
+    any_door: Door, tenant: Tenant, books: Books
 ) -> None:
     events = [b'{"type":"order.placed","id":"%d"}' % number for number in range(40)]
     events[17] = POISON
-    answer = post(door, tenant.key, b"[" + b",".join(events) + b"]")
+    answer = post(any_door, tenant.key, b"[" + b",".join(events) + b"]")
     assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (207, 39, 1)
     (error,) = answer.json["errors"]
     assert (error["index"], error["id"], error["code"]) == (17, "poison", "not_storable")
     assert books.stored(tenant.id) == 39
     (row,) = books.rejected(tenant.id)
     assert (bytes(row["raw"]), row["position"], row["type"]) == (POISON, 17, "order.placed")
-    mended = post(door, tenant.key, {"type": "order.placed", "id": "poison"})
+    mended = post(any_door, tenant.key, {"type": "order.placed", "id": "poison"})
     assert (mended.status, mended.json["accepted"]) == (200, 1)
 
 
 @pytest.mark.parametrize("query", ["dry_run=1", "dry_run=true", "dry_run=1&on_error=reject"])
-def test_a_dry_run_stores_nothing(door: Door, tenant: Tenant, books: Books, query: str) -> None:
-    answer = post(door, tenant.key, [GOOD, {**GOOD, "id": "a"}], query=query)
+def test_a_dry_run_stores_nothing(any_door: Door, tenant: Tenant, books: Books, query: str) -> None:
+    answer = post(any_door, tenant.key, [GOOD, {**GOOD, "id": "a"}], query=query)
     assert (answer.status, answer.json["accepted"], answer.json["dry_run"]) == (200, 2, True)
     assert answer.json["ids"] == [None, "a"]
     assert books.stored(tenant.id) == 0
     assert books.counts(tenant.id) == {}
 
 
-def test_a_dry_run_tells_what_would_be_refused(door: Door, tenant: Tenant, books: Books) -> None:
-    answer = post(door, tenant.key, [GOOD, BAD], query="dry_run=1")
+def test_a_dry_run_tells_what_would_be_refused(any_door: Door, tenant: Tenant, books: Books) -> None:
+    answer = post(any_door, tenant.key, [GOOD, BAD], query="dry_run=1")
     assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (207, 1, 1)
     assert books.rejected(tenant.id) == []
 
@@ -267,7 +267,7 @@ def test_5000_events_are_taken_and_5001_are_413(door: Door, tenant: Tenant, book
     assert books.stored(tenant.id) == 5000
 
 
-def test_a_key_of_one_project_writes_to_no_other(door: Door, tenant: Tenant, books: Books) -> None:
+def test_a_key_of_one_project_writes_to_no_other(any_door: Door, tenant: Tenant, books: Books) -> None:
     other = tenant.another_key  # the same project: its keys share ids
-    post(door, tenant.key, {**GOOD, "id": "one"})
-    assert post(door, other("ingest"), {**GOOD, "id": "one"}).json["duplicates"] == 1
+    post(any_door, tenant.key, {**GOOD, "id": "one"})
+    assert post(any_door, other("ingest"), {**GOOD, "id": "one"}).json["duplicates"] == 1

@@ -21,7 +21,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def test_every_column_is_as_it_was_sent(door: Door, tenant: Tenant, books: Books) -> None:
+def test_every_column_is_as_it_was_sent(any_door: Door, tenant: Tenant, books: Books) -> None:
     moment = NOW - timedelta(hours=1, microseconds=-123456)
     data = {"ä": ["日本", {"": None, "t": True}], "n": -1.5, "emoji": "😀", "big": 2**53 + 1}
     sent = {
@@ -29,7 +29,7 @@ def test_every_column_is_as_it_was_sent(door: Door, tenant: Tenant, books: Books
         "key": "k\u00fc", "time": rfc3339(moment), "value": -0.1, "data": data,
     }  # fmt: skip
     before = books.value("SELECT clock_timestamp()")
-    assert post(door, tenant.key, sent).status == 200
+    assert post(any_door, tenant.key, sent).status == 200
     after = books.value("SELECT clock_timestamp()")
     (row,) = books.events(tenant.id)
     received_at = row.pop("received_at")
@@ -54,10 +54,10 @@ def test_every_column_is_as_it_was_sent(door: Door, tenant: Tenant, books: Books
     "empty", [{}, dict.fromkeys(("id", "source", "subject", "key", "time", "value", "data"))]
 )
 def test_what_is_left_out_has_its_default(
-    door: Door, tenant: Tenant, books: Books, empty: dict[str, None]
+    any_door: Door, tenant: Tenant, books: Books, empty: dict[str, None]
 ) -> None:
     before = datetime.now(UTC)
-    answer = post(door, tenant.key, {"type": "t", **empty})
+    answer = post(any_door, tenant.key, {"type": "t", **empty})
     (row,) = books.events(tenant.id)
     assert before - timedelta(milliseconds=1) <= row["time"] <= datetime.now(UTC)
     assert (row["source"], row["subject"], row["event_id"], row["value"], row["data"]) == (
@@ -83,9 +83,9 @@ def test_what_is_left_out_has_its_default(
     ],
 )
 def test_the_partition_key_falls_back_in_order(
-    door: Door, tenant: Tenant, books: Books, fields: dict[str, str], key: str
+    any_door: Door, tenant: Tenant, books: Books, fields: dict[str, str], key: str
 ) -> None:
-    post(door, tenant.key, {"type": "t", **fields})
+    post(any_door, tenant.key, {"type": "t", **fields})
     (row,) = books.events(tenant.id)
     assert (row["partition_key"], row["partition"]) == (key, partition_of(tenant.id, key))
 
@@ -95,15 +95,17 @@ def test_the_partition_key_falls_back_in_order(
     [("%sZ", 0), ("%sz", 0), ("%s+00:00", 0), ("%s-00:00", 0), ("%s+05:30", 330), ("%s-09:00", -540),
      ("%s+14:00", 840)],
 )  # fmt: skip
-def test_an_offset_becomes_utc(door: Door, tenant: Tenant, books: Books, written: str, offset: int) -> None:
+def test_an_offset_becomes_utc(
+    any_door: Door, tenant: Tenant, books: Books, written: str, offset: int
+) -> None:
     moment = NOW - timedelta(days=2)
     text = written % moment.replace(tzinfo=None).isoformat()
-    assert post(door, tenant.key, {"type": "t", "time": text}).status == 200
+    assert post(any_door, tenant.key, {"type": "t", "time": text}).status == 200
     assert books.events(tenant.id)[0]["time"] == moment - timedelta(minutes=offset)
 
 
-def test_a_small_t_is_a_time_too(door: Door, tenant: Tenant, books: Books) -> None:
-    post(door, tenant.key, {"type": "t", "time": rfc3339(NOW).lower()})
+def test_a_small_t_is_a_time_too(any_door: Door, tenant: Tenant, books: Books) -> None:
+    post(any_door, tenant.key, {"type": "t", "time": rfc3339(NOW).lower()})
     assert books.events(tenant.id)[0]["time"] == NOW
 
 
@@ -112,67 +114,67 @@ def test_a_small_t_is_a_time_too(door: Door, tenant: Tenant, books: Books) -> No
     [(".1", 100_000), (".000001", 1), (".999999", 999_999), (".1234567", 123_457)],
 )
 def test_a_time_keeps_its_microseconds(
-    door: Door, tenant: Tenant, books: Books, fraction: str, microseconds: int
+    any_door: Door, tenant: Tenant, books: Books, fraction: str, microseconds: int
 ) -> None:
     text = rfc3339(NOW)[:-1] + fraction + "Z"
-    post(door, tenant.key, {"type": "t", "time": text})
+    post(any_door, tenant.key, {"type": "t", "time": text})
     assert books.events(tenant.id)[0]["time"] == NOW + timedelta(microseconds=microseconds)
 
 
 @pytest.mark.parametrize("value", [0, -0.0, 1, 2**53, 2**64, 5e-324, -1.7976931348623157e308, 0.1])
-def test_a_value_keeps_every_bit(door: Door, tenant: Tenant, books: Books, value: float) -> None:
-    post(door, tenant.key, {"type": "t", "value": value})
+def test_a_value_keeps_every_bit(any_door: Door, tenant: Tenant, books: Books, value: float) -> None:
+    post(any_door, tenant.key, {"type": "t", "value": value})
     stored = books.events(tenant.id)[0]["value"]
     assert stored == float(value)
     assert math.copysign(1, stored) == math.copysign(1, value)
 
 
-def test_an_id_is_new_once(door: Door, tenant: Tenant, books: Books) -> None:
+def test_an_id_is_new_once(any_door: Door, tenant: Tenant, books: Books) -> None:
     first = post(
-        door, tenant.key, [{"type": "t", "id": "a", "value": 1}, {"type": "t", "id": "a", "value": 2}]
+        any_door, tenant.key, [{"type": "t", "id": "a", "value": 1}, {"type": "t", "id": "a", "value": 2}]
     )
     assert (first.status, first.json["accepted"], first.json["duplicates"]) == (200, 1, 1)
     assert first.json["ids"] == ["a", "a"]
-    again = post(door, tenant.key, {"type": "other", "id": "a", "time": rfc3339(NOW - timedelta(days=3))})
+    again = post(any_door, tenant.key, {"type": "other", "id": "a", "time": rfc3339(NOW - timedelta(days=3))})
     assert (again.status, again.json["accepted"], again.json["duplicates"]) == (200, 0, 1)
     assert again.json["ids"] == ["a"]
     (row,) = books.events(tenant.id)
     assert (row["type"], row["value"]) == ("t", 1.0)
 
 
-def test_an_id_is_its_sources_own(door: Door, tenant: Tenant, books: Books) -> None:
+def test_an_id_is_its_sources_own(any_door: Door, tenant: Tenant, books: Books) -> None:
     events = [{"type": "t", "id": "a", "source": source} for source in ("", "x", "y", "x")]
-    answer = post(door, tenant.key, events)
+    answer = post(any_door, tenant.key, events)
     assert (answer.json["accepted"], answer.json["duplicates"]) == (3, 1)
     assert {row["source"] for row in books.events(tenant.id)} == {"", "x", "y"}
 
 
-def test_an_id_is_its_projects_own(door: Door, tenant: Tenant, books: Books) -> None:
+def test_an_id_is_its_projects_own(any_door: Door, tenant: Tenant, books: Books) -> None:
     other = make_tenant()
     for each in (tenant, other):
-        assert post(door, each.key, {"type": "t", "id": "a"}).json["accepted"] == 1
+        assert post(any_door, each.key, {"type": "t", "id": "a"}).json["accepted"] == 1
     assert (books.stored(tenant.id), books.stored(other.id)) == (1, 1)
 
 
-def test_events_without_id_are_never_duplicates(door: Door, tenant: Tenant, books: Books) -> None:
+def test_events_without_id_are_never_duplicates(any_door: Door, tenant: Tenant, books: Books) -> None:
     events = [{"type": "t", "time": rfc3339(NOW)}] * 100
-    assert post(door, tenant.key, events).json["accepted"] == 100
-    assert post(door, tenant.key, events).json["accepted"] == 100
+    assert post(any_door, tenant.key, events).json["accepted"] == 100
+    assert post(any_door, tenant.key, events).json["accepted"] == 100
     assert books.stored(tenant.id) == 200
 
 
-def test_counts_equal_what_happened(door: Door, tenant: Tenant, books: Books) -> None:
+def test_counts_equal_what_happened(any_door: Door, tenant: Tenant, books: Books) -> None:
     post(
-        door,
+        any_door,
         tenant.key,
         [{"type": "a", "id": "1"}, {"type": "a", "id": "1"}, {"type": "a"}, {"type": "b", "id": "2"}],
     )
     post(
-        door,
+        any_door,
         tenant.key,
         [{"type": "b", "id": "2"}, {"type": "b", "x": 1}, {"id": "no-type"}, {"type": "a b"}],
     )
-    post(door, tenant.key, [{"type": "c", "x": 1}])
+    post(any_door, tenant.key, [{"type": "c", "x": 1}])
     assert books.counts(tenant.id) == {"a": (2, 1, 0), "b": (1, 1, 1), "c": (0, 0, 1), "": (0, 0, 2)}
     seconds = books.rows(
         "SELECT second, process FROM ingest_count WHERE project_id = %(id)s", {"id": tenant.id}
@@ -181,7 +183,7 @@ def test_counts_equal_what_happened(door: Door, tenant: Tenant, books: Books) ->
     assert len({row["process"] for row in seconds}) == 1
 
 
-def test_the_ledger_names_each_minute_that_changed(door: Door, tenant: Tenant, books: Books) -> None:
+def test_the_ledger_names_each_minute_that_changed(any_door: Door, tenant: Tenant, books: Books) -> None:
     minute = (NOW - timedelta(hours=3)).replace(second=0)
     times = [
         minute,
@@ -190,9 +192,9 @@ def test_the_ledger_names_each_minute_that_changed(door: Door, tenant: Tenant, b
         minute - 5 * MINUTE,
     ]
     events = [{"type": "t", "id": str(place), "time": rfc3339(each)} for place, each in enumerate(times)]
-    post(door, tenant.key, events)
+    post(any_door, tenant.key, events)
     assert books.ledger(tenant.id) == [minute - 5 * MINUTE, minute, minute + MINUTE]
-    post(door, tenant.key, events)
+    post(any_door, tenant.key, events)
     assert len(books.ledger(tenant.id)) == 3, "duplicates change no minute"
 
 
@@ -208,14 +210,14 @@ def test_a_refused_event_is_kept_with_its_bytes(door: Door, tenant: Tenant, book
     assert "number" in row["message"]
 
 
-def test_a_refused_line_is_kept_with_its_bytes(door: Door, tenant: Tenant, books: Books) -> None:
+def test_a_refused_line_is_kept_with_its_bytes(any_door: Door, tenant: Tenant, books: Books) -> None:
     lines = b'{"type":"t"}\r\n\r\n\xff\xfe{"type"\r\n{"type":"t"}'
-    answer = post(door, tenant.key, lines, content_type="application/x-ndjson")
+    answer = post(any_door, tenant.key, lines, content_type="application/x-ndjson")
     assert [error["index"] for error in answer.json["errors"]] == [1]
     assert [bytes(row["raw"]).rstrip(b"\r") for row in books.rejected(tenant.id)] == [b'\xff\xfe{"type"']
 
 
-def test_only_what_a_pipeline_wants_enters_the_log(door: Door, tenant: Tenant, books: Books) -> None:
+def test_only_what_a_pipeline_wants_enters_the_log(any_door: Door, tenant: Tenant, books: Books) -> None:
     route(tenant.id, ["order.*", "exact"])
     time = rfc3339(NOW - timedelta(minutes=1, microseconds=-7))
     wanted = [
@@ -224,7 +226,7 @@ def test_only_what_a_pipeline_wants_enters_the_log(door: Door, tenant: Tenant, b
         {"type": "exact", "id": "2", "key": "k"},
     ]  # fmt: skip
     others = [{"type": "order", "id": "3"}, {"type": "exactly", "id": "4"}, {"type": "EXACT", "id": "5"}]
-    post(door, tenant.key, [wanted[0], *others, wanted[1]])
+    post(any_door, tenant.key, [wanted[0], *others, wanted[1]])
     logged = books.logged(tenant.id)
     assert [partition for partition, _ in logged] == [partition_of(tenant.id, "k")] * 2
     rows = {row["event_id"]: row for row in books.events(tenant.id)}
@@ -243,13 +245,13 @@ def test_only_what_a_pipeline_wants_enters_the_log(door: Door, tenant: Tenant, b
     )
 
 
-def test_the_log_holds_no_duplicate_and_nothing_refused(door: Door, tenant: Tenant, books: Books) -> None:
+def test_the_log_holds_no_duplicate_and_nothing_refused(any_door: Door, tenant: Tenant, books: Books) -> None:
     route(tenant.id, ["*"])
     body = (
         b'[{"type":"t","id":"a"},{"type":"t","id":"a"},{"type":"t","data":{"x":1e-99999}},{"type":"t","x":1}]'
     )
-    post(door, tenant.key, body)
-    post(door, tenant.key, body)
+    post(any_door, tenant.key, body)
+    post(any_door, tenant.key, body)
     assert len(books.logged(tenant.id)) == 1
     assert books.stored(tenant.id) == 1
 
@@ -279,16 +281,16 @@ def test_a_segment_row_tells_what_is_in_it(door: Door, tenant: Tenant, books: Bo
         assert len(sent) == 100
 
 
-def test_a_backfill_key_fills_the_table_and_not_the_log(door: Door, tenant: Tenant, books: Books) -> None:
+def test_a_backfill_key_fills_the_table_and_not_the_log(any_door: Door, tenant: Tenant, books: Books) -> None:
     route(tenant.id, ["*"])
     key = tenant.another_key("ingest", "backfill")
-    assert post(door, key, [{"type": "t"}, {"type": "t"}]).json["accepted"] == 2
+    assert post(any_door, key, [{"type": "t"}, {"type": "t"}]).json["accepted"] == 2
     assert books.stored(tenant.id) == 2
     assert books.logged(tenant.id) == []
 
 
-def status_at(door: Door, key: str, moment: datetime) -> tuple[int, str]:
-    answer = post(door, key, {"type": "t", "time": rfc3339(moment)})
+def status_at(any_door: Door, key: str, moment: datetime) -> tuple[int, str]:
+    answer = post(any_door, key, {"type": "t", "time": rfc3339(moment)})
     errors: list[dict[str, Any]] = answer.json["errors"]
     return answer.status, errors[0]["code"] if errors else ""
 
@@ -296,18 +298,18 @@ def status_at(door: Door, key: str, moment: datetime) -> tuple[int, str]:
 REFUSED = (422, "time_out_of_range")
 
 
-def test_a_time_may_be_a_day_ahead_and_as_old_as_the_retention(door: Door, books: Books) -> None:
+def test_a_time_may_be_a_day_ahead_and_as_old_as_the_retention(any_door: Door, books: Books) -> None:
     key = make_tenant(raw_retention_days=30).key
     now = datetime.now(UTC)
     leeway = timedelta(minutes=2)
-    assert status_at(door, key, now + timedelta(hours=24) - leeway) == (200, "")
-    assert status_at(door, key, now + timedelta(hours=24) + leeway) == REFUSED
-    assert status_at(door, key, now - timedelta(days=30) + leeway) == (200, "")
-    assert status_at(door, key, now - timedelta(days=30) - leeway) == REFUSED
+    assert status_at(any_door, key, now + timedelta(hours=24) - leeway) == (200, "")
+    assert status_at(any_door, key, now + timedelta(hours=24) + leeway) == REFUSED
+    assert status_at(any_door, key, now - timedelta(days=30) + leeway) == (200, "")
+    assert status_at(any_door, key, now - timedelta(days=30) - leeway) == REFUSED
 
 
 def test_only_backfill_reaches_past_the_live_limit_and_nothing_past_the_retention(
-    door: Door, books: Books
+    any_door: Door, books: Books
 ) -> None:
     tenant = make_tenant(raw_retention_days=30, live_limit_days=2)
     backfill = tenant.another_key("ingest", "backfill")
@@ -319,11 +321,11 @@ def test_only_backfill_reaches_past_the_live_limit_and_nothing_past_the_retentio
         (backfill, 29, (200, "")),
         (backfill, 31, REFUSED),
     ]:
-        assert status_at(door, key, now - timedelta(days=days)) == expected
+        assert status_at(any_door, key, now - timedelta(days=days)) == expected
 
 
-def test_the_tail_shows_the_newest_of_what_was_stored(door: Door, tenant: Tenant, books: Books) -> None:
-    post(door, tenant.key, [{"type": "t", "id": str(number)} for number in range(200)])
+def test_the_tail_shows_the_newest_of_what_was_stored(any_door: Door, tenant: Tenant, books: Books) -> None:
+    post(any_door, tenant.key, [{"type": "t", "id": str(number)} for number in range(200)])
     query = "SELECT e.event_id FROM event_tail t JOIN event e USING (project_id, time, uid) WHERE t.project_id = %(id)s"
     shown = {row["event_id"] for row in books.rows(query, {"id": tenant.id})}
     assert "199" in shown

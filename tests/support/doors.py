@@ -3,15 +3,19 @@
 import asyncio
 import contextlib
 import http.client
+import itertools
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from django.test import Client
+from websockets.sync.client import ClientConnection, connect
 
-from events.gateway import Gateway
+from events.gateway import SOCKET_PATH, Gateway
+from events.limits import MAX_BODY_BYTES
+from events.websocket.limits import MAX_FRAME_BYTES
 
 PATH = "/api/v1/events"
 Value = TypeVar("Value")
@@ -31,9 +35,10 @@ class Answer:
 
 
 class Door(Protocol):
-    """`send` posts `body` as it is, with `headers` added or (None) left out."""
+    """`send` posts `body` as it is, with `headers` added or (None) left out; one may have `most_bytes`."""
 
     name: str
+    most_bytes: int
 
     def send(self, body: bytes, headers: Mapping[str, str], query: str = "") -> Answer: ...
 
@@ -62,6 +67,7 @@ class GatewayDoor:
     """The ASGI gateway, in this process, as a server would call it. `pieces` is how a body arrives."""
 
     name: str = "gateway"
+    most_bytes: int = MAX_BODY_BYTES
     pieces: int = 1
     thread: LoopThread = field(default_factory=LoopThread)
     app: Gateway = field(default_factory=Gateway)
@@ -121,6 +127,7 @@ class DjangoDoor:
     """The DRF view through Django's middleware, without the gateway."""
 
     name: str = "drf"
+    most_bytes: int = MAX_BODY_BYTES
     client: Client = field(default_factory=Client)
 
     def send(self, body: bytes, headers: Mapping[str, str], query: str = "") -> Answer:
@@ -145,6 +152,7 @@ class ServerDoor:
 
     port: int
     name: str = "uvicorn"
+    most_bytes: int = MAX_BODY_BYTES
     connection: http.client.HTTPConnection | None = None
 
     def send(self, body: bytes, headers: Mapping[str, str], query: str = "") -> Answer:
@@ -175,3 +183,63 @@ class ServerDoor:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+
+FORMATS = {"application/json": "json", "application/x-ndjson": "ndjson"}
+
+
+@dataclass
+class WebSocketDoor:
+    """The ingest socket of a server listening on `port`; what it says is told as the HTTP doors would tell it."""
+
+    port: int
+    name: str = "websocket"
+    most_bytes: int = MAX_FRAME_BYTES
+    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    connection: ClientConnection | None = None
+    seqs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    key: str | None = None
+
+    def send(self, body: bytes, headers: Mapping[str, str], query: str = "") -> Answer:
+        """One frame of a kept socket; a bad frame or another key opens a new one."""
+        assert not headers.keys() - {"Authorization", "Content-Type"}, "a frame has no other headers"
+        connection = self._connected(headers.get("Authorization"))
+        parameters = query.replace("&", " ")
+        head = f"{next(self.seqs)} {FORMATS[headers['Content-Type']]} ids {parameters}"
+        connection.send(head.encode() + b"\n" + body)
+        return self._answer(connection)
+
+    def _connected(self, key: str | None) -> ClientConnection:
+        if self.connection is None or self.key != key:
+            self.close()
+            headers = {} if key is None else {"Authorization": key}
+            address = f"ws://127.0.0.1:{self.port}{SOCKET_PATH}"
+            client = connect(address, additional_headers=headers, proxy=None, max_size=None)
+            self.connection = self.opened.enter_context(client)
+            self.key = key
+            self.connection.recv(timeout=30)  # credit, without which nothing may be sent
+        return self.connection
+
+    def _answer(self, connection: ClientConnection) -> Answer:
+        while True:
+            said: dict[str, Any] = msgspec.json.decode(connection.recv(timeout=30))
+            if "ack" in said:
+                return _told(said, _status(said))
+            if "nack" in said or "closing" in said:
+                return _told(said, said["status"])
+
+    def close(self) -> None:
+        self.opened.close()
+        self.connection = None
+
+
+def _status(ack: Mapping[str, Any]) -> int:
+    if not ack["rejected"]:
+        return 200
+    return 207 if ack["accepted"] or ack["duplicates"] else 422
+
+
+def _told(said: dict[str, Any], status: int) -> Answer:
+    code = {"code": "events_rejected"} if status == 422 else {}
+    media_type = "application/json" if status < 400 else "application/problem+json"
+    return Answer(status, {"content-type": media_type}, msgspec.json.encode({**code, **said}))

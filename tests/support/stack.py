@@ -47,9 +47,13 @@ class Stack:
         answer = run_manage(self.environment("web"), "-m", "tests.support.seed", slug, *pipeline)
         return Seeded(**json.loads(answer.splitlines()[-1]))
 
-    def start_ingest(self, port: int | None = None, **overrides: str) -> "Serving":
+    def start_ingest(
+        self, port: int | None = None, *, options: tuple[str, ...] = (), **overrides: str
+    ) -> "Serving":
+        """`options` are of its command line, where the last word counts."""
         port = port or free_port()
-        process = self._start("ingest", commands.ingest_command("127.0.0.1", port), **overrides)
+        command = (*commands.ingest_command("127.0.0.1", port), *options)
+        process = self._start("ingest", command, **overrides)
         process.wait_until_listening(port)
         return Serving(process, port)
 
