@@ -33,6 +33,7 @@ _STATES: Final[dict[Action, tuple[State, State]]] = {
 }
 _ADD: Final = query("rejected_bulk_add")
 _LEASE: Final = query("rejected_bulk_lease")
+_REACH: Final = query("rejected_bulk_reach")
 _PROGRESS: Final = query("rejected_bulk_progress")
 _UNFINISHED: Final = (
     "SELECT id FROM rejected_bulk WHERE finished_at IS NULL"
@@ -81,16 +82,19 @@ def add_bulk(
 ) -> tuple[UUID, int]:
     """Write down what is to be done with what matches now, not with what comes later. Returns (id, rows).
 
-    Raises InvalidPatch, and Conflict when the project has MOST_UNFINISHED at work.
+    Raises InvalidPatch, and Conflict for rows of another state, or when MOST_UNFINISHED are at work in the project.
     """
     check_patch(patch)
+    state = _STATES[action][0]
+    if selection.state not in (None, state):
+        raise Conflict(f"To {action} is for events that are {state}; choose among those.")
     unfinished = "SELECT count(*) FROM rejected_bulk WHERE project_id = %(id)s AND finished_at IS NULL"
     [(running,)] = fetch(using, unfinished, {"id": project_id})
     if running >= MOST_UNFINISHED:
         raise Conflict(f"{running} bulks of this project are at work; wait until one is done.")
     [(now,)] = fetch(using, "SELECT clock_timestamp()")
     end = min(selection.end or now, now)
-    meant = msgspec.structs.replace(selection, state=_STATES[action][0], end=end)
+    meant = msgspec.structs.replace(selection, state=state, end=end)
     total = count_rejected(project_id=project_id, selection=meant, using=using)
     bulk_id = uuid_utils.compat.uuid7()
     parameters = {"selection": _text(meant), "patch": _text(list(patch)), "total": total, "action": action}
@@ -118,8 +122,11 @@ def run_bulk(*, bulk_id: UUID, seconds: float, using: str = "default") -> None:
         reached,
     )
     deadline = time.monotonic() + seconds
+    finished = False
     try:
         finished = _replay(bulk, deadline, using) if action == "replay" else _move(bulk, deadline, using)
+    except Project.DoesNotExist:
+        finished = True  # it was deleted: nobody waits for the rest
     finally:
         execute(using, "UPDATE rejected_bulk SET leased_until = NULL WHERE id = %(id)s", {"id": bulk_id})
     if finished:
@@ -162,10 +169,7 @@ def _replay(bulk: _Bulk, deadline: float, using: str) -> bool:
         patched = [_patched(row, bulk.patch) for row in batch]
         replay_rows(project_id=bulk.project_id, rows=patched, bulk=bulk.id, using=using)
         reached = batch[0].received_at
-        statement = (
-            "UPDATE rejected_bulk SET reached = %(reached)s, leased_until = clock_timestamp() + %(lease)s"
-        )
-        execute(using, f"{statement} WHERE id = %(id)s", {"reached": reached, "lease": LEASE, "id": bulk.id})
+        execute(using, _REACH, {"reached": reached, "lease": LEASE, "id": bulk.id})
         if time.monotonic() >= deadline:
             return False
 

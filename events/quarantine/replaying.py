@@ -1,12 +1,13 @@
 """Replaying refused events: each is stored once, however often, by however many, and whenever a process dies."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final
 from uuid import UUID
 
+from accounts.models import Project
 from events.errors import IngestError, InvalidEvent
 from events.failpoints import failpoint
 from events.quarantine import storage
@@ -44,7 +45,9 @@ def replay_rows(
     found = {row.id: Replayed(row.id, "rejected", error=verdict.error) for row, verdict, _ in refused}
     found = {rejected_id: replayed for rejected_id, replayed in found.items() if rejected_id in noted}
     found |= _store(project_id, [each for each in sound if each[0].id in claimed], senders, bulk, using)
-    found |= _got_there_first(project_id, [row.id for row in rows if row.id not in found], using)
+    judged = {row.id: verdict.uid for row, verdict in sound}
+    left = {row.id: judged.get(row.id) for row in rows if row.id not in found}
+    found |= _got_there_first(project_id, left, using)
     return [found[row.id] for row in rows if row.id in found]
 
 
@@ -54,8 +57,10 @@ def resume_replays(*, using: str = "default") -> int:
     for project_id, rows in stale.items():
         settled = storage.settle_stored(ids=[row.id for row in rows], using=using)
         left = [row for row in rows if row.id not in settled]
-        if left:
+        try:
             replay_rows(project_id=project_id, rows=left, using=using)
+        except Project.DoesNotExist:
+            storage.give_up(ids=[row.id for row in left], using=using)
     return sum(map(len, stale.values()))
 
 
@@ -113,12 +118,12 @@ def _error_of(future: "Future[Verdicts]", deadline: float) -> IngestError | Time
     return verdicts.rejections[0].error if verdicts.rejections else None
 
 
-def _got_there_first(project_id: int, ids: Sequence[UUID], using: str) -> dict[UUID, Replayed]:
-    """What others made of rows between our look at them and our claim."""
+def _got_there_first(project_id: int, left: Mapping[UUID, UUID | None], using: str) -> dict[UUID, Replayed]:
+    """What others made of rows between our look at them and our claim. `left` has the event of each as we judged it."""
     found: dict[UUID, Replayed] = {}
-    states = storage.read_states(project_id=project_id, ids=ids, using=using) if ids else {}
+    states = storage.read_states(project_id=project_id, ids=list(left), using=using) if left else {}
     for rejected_id, (state, uid) in states.items():
-        if state == "replayed":
+        if state == "replayed" and uid == left[rejected_id]:
             found[rejected_id] = Replayed(rejected_id, "replayed", uid=uid)
         else:
             found[rejected_id] = Replayed(rejected_id, "discarded" if state == "discarded" else "busy")

@@ -108,7 +108,8 @@ class Replayed:
     """What became of one replay.
 
     `replayed`: the event is stored, once, as `uid`. `rejected`: refused again, because of `error`. `busy`: somebody is
-    replaying another text of it. `discarded`: restore it first. `unsettled`: the database did not say; repeat it.
+    replaying another text of it, or has. `discarded`: restore it first. `unsettled`: the database did not say; repeat
+    it.
     """
 
     id: UUID

@@ -102,5 +102,5 @@ def _result(results: Sequence[Replayed], rejected_id: UUID) -> Replayed:
     if results[0].result == "discarded":
         raise Conflict("This event was discarded meanwhile; restore it first.")
     if results[0].result == "busy":
-        raise Conflict("Another text of this event is being replayed; look at it again in a minute.")
+        raise Conflict("Another text of this event got there first; look at it again in a minute.")
     return results[0]

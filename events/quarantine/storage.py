@@ -69,6 +69,15 @@ def settle_stored(*, ids: Sequence[UUID], using: str = "default") -> set[UUID]:
     return {found for (found,) in fetch(using, _SETTLE_STORED, {"ids": list(ids)})}
 
 
+def give_up(*, ids: Sequence[UUID], using: str = "default") -> None:
+    """Discard claimed rows that nobody can replay any more: their project was deleted."""
+    statement = (
+        "UPDATE rejected_event SET state = 'discarded', changed_at = clock_timestamp()"
+        " WHERE id = ANY(%(ids)s::uuid[]) AND state = 'replaying'"
+    )
+    execute(using, statement, {"ids": list(ids)})
+
+
 def read_states(
     *, project_id: int, ids: Sequence[UUID], using: str = "default"
 ) -> dict[UUID, tuple[State, UUID | None]]:

@@ -22,7 +22,10 @@ class Page(NamedTuple):
     permission: Permission
 
 
-PAGES: Final = (Page("overview", _("Overview"), "dashboard.view"),)
+PAGES: Final = (
+    Page("overview", _("Overview"), "dashboard.view"),
+    Page("rejected", _("Quarantine"), "rejected.view"),
+)
 
 
 class Item(NamedTuple):
