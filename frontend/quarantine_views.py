@@ -85,7 +85,9 @@ def act_on_rejected(request: HttpRequest, project: Project) -> HttpResponse:
         return redirect(f"{back}?{filters.query()}")
     if progress.finished_at is None:
         return redirect("frontend:rejected-bulk", project=project.slug, bulk_id=progress.id)
-    return redirect(f"{back}?{filters.query(done=str(progress.id))}")
+    # What was restored waits again: the list of what is discarded would not show it.
+    done = f"done={progress.id}"
+    return redirect(f"{back}?{done if form.chosen == 'restore' else filters.query(done=str(progress.id))}")
 
 
 @require_safe
