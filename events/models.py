@@ -96,6 +96,13 @@ class RejectedEvent(models.Model):
     pointer = models.TextField()
     message = models.TextField()
     raw = models.BinaryField()
+    state = models.TextField()
+    attempts = models.IntegerField()
+    corrected = models.BinaryField(null=True)
+    uid = models.UUIDField(null=True)
+    time = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(null=True)
+    bulk = models.UUIDField(null=True)
 
     class Meta:
         managed = False

@@ -75,7 +75,7 @@ def prepare(event: Event, *, position: int, project_id: int, now_us: int, bounds
         )
     time_us = microseconds(time) if time else now_us
     if not bounds.earliest_us <= time_us <= bounds.latest_us:
-        raise _out_of_range(time_us, bounds)
+        raise out_of_range(time_us, bounds)
     source = source or ""
     subject = subject or ""
     if sent_id:
@@ -142,7 +142,8 @@ def _keep(cache: dict[str, _T], text: str, packed: _T) -> None:
         cache[text] = packed
 
 
-def _out_of_range(time_us: int, bounds: Bounds) -> InvalidEvent:
+def out_of_range(time_us: int, bounds: Bounds) -> InvalidEvent:
+    """The verdict on a time that is not within `bounds`."""
     if time_us > bounds.latest_us:
         remedy = f"is more than {MAX_AHEAD_HOURS} h ahead; check the sender's clock"
     else:

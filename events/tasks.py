@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from events import maintenance, rollups, rotation
+from events.quarantine import bulks, replaying
 
 
 @shared_task(name="events.refresh_rollups")
@@ -18,3 +19,9 @@ def prune_ingest_tables() -> None:
 @shared_task(name="events.rotate_identity")
 def rotate_identity() -> None:
     rotation.rotate_identity()
+
+
+@shared_task(name="events.work_on_quarantine")
+def work_on_quarantine() -> None:
+    replaying.resume_replays()
+    bulks.run_unfinished(seconds=5.0)

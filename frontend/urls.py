@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend import limits_views, sanitising_views, schemas_views, views
+from frontend import limits_views, quarantine_views, sanitising_views, schemas_views, views
 
 app_name = "frontend"
 urlpatterns = [
@@ -22,4 +22,13 @@ urlpatterns = [
         "p/<slug:project>/sanitising/<int:rule_id>/", sanitising_views.sanitising_rule, name="sanitising-rule"
     ),
     path("p/<slug:project>/limits/", limits_views.limits, name="limits"),
+    path("p/<slug:project>/rejected/", quarantine_views.rejected, name="rejected"),
+    path("p/<slug:project>/rejected/act", quarantine_views.act_on_rejected, name="rejected-act"),
+    path("p/<slug:project>/rejected/download", quarantine_views.rejected_download, name="rejected-download"),
+    path(
+        "p/<slug:project>/rejected/bulks/<uuid:bulk_id>", quarantine_views.rejected_bulk, name="rejected-bulk"
+    ),
+    path(
+        "p/<slug:project>/rejected/<uuid:rejected_id>", quarantine_views.rejected_event, name="rejected-event"
+    ),
 ]

@@ -39,6 +39,7 @@ def overview(request: HttpRequest, project: Project) -> HttpResponse:
         "overview": read_overview(project.pk),
         "untouched": not has_events(project_id=project.pk),
         "ingest_url": request.build_absolute_uri("/api/v1/events"),
+        "may_see_rejected": has_permission(request.user, project, "rejected.view"),
         "may_manage_keys": has_permission(request.user, project, "keys.manage"),
     }
     return render(request, "frontend/overview.html", context)

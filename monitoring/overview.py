@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from events.quarantine.selectors import count_waiting
 from events.selectors import (
     Traffic,
     select_ack_latency,
@@ -45,6 +46,7 @@ def read_overview(project_id: int) -> Overview:
         "latency": _latency(),
         "lag": _lag(),
         "rejections": _rejections(project_id),
+        "quarantine": {"waiting": count_waiting(project_id=project_id)},
         "windows": _windows(project_id),
     }
 

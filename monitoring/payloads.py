@@ -67,6 +67,12 @@ class Lag(TypedDict):
     seconds: float
 
 
+class Quarantine(TypedDict):
+    """Refused events that wait for somebody, counted up to ten thousand."""
+
+    waiting: int
+
+
 class Rejection(TypedDict):
     """An event refused inside an accepted request."""
 
@@ -106,6 +112,7 @@ class Overview(TypedDict):
     latency: Latency
     lag: Lag
     rejections: list[Rejection]
+    quarantine: Quarantine
     windows: list[ClosedWindow]
 
 
@@ -120,6 +127,7 @@ class OverviewChanges(TypedDict, total=False):
     latency: Latency
     lag: Lag
     rejections: list[Rejection]
+    quarantine: Quarantine
     windows: list[ClosedWindow]
 
 

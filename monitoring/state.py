@@ -78,6 +78,8 @@ def changes(old: Overview, new: Overview) -> OverviewChanges:
         found["lag"] = new["lag"]
     if old["rejections"] != new["rejections"]:
         found["rejections"] = new["rejections"]
+    if old["quarantine"] != new["quarantine"]:
+        found["quarantine"] = new["quarantine"]
     if old["windows"] != new["windows"]:
         found["windows"] = new["windows"]
     return found

@@ -1,6 +1,6 @@
 """Figures and times as the page shows them first; static/frontend/js/format.js says the same in the browser."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from django import template
@@ -38,6 +38,19 @@ def measure(value: float | Missing | None) -> str:
     if value == round(value) and abs(value) < 1e15:
         return number_format(int(value), force_grouping=True)
     return number_format(float(f"{value:.4g}"), force_grouping=True)
+
+
+@register.filter
+def instant(value: datetime | None) -> SafeString:
+    """A time element in UTC with its date, for what may be weeks old."""
+    if value is None:
+        return format_html("{}", NOTHING)
+    shown = value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}</time>',
+        shown.isoformat(timespec="milliseconds"),
+        f"{shown:%Y-%m-%d %H:%M:%S}",
+    )
 
 
 @register.filter

@@ -24,6 +24,7 @@ class Page(NamedTuple):
 
 PAGES: Final = (
     Page("overview", _("Overview"), "dashboard.view"),
+    Page("rejected", _("Quarantine"), "rejected.view"),
     Page("schemas", _("Schemas"), "schemas.view"),
     Page("sanitising", _("Sanitising"), "schemas.view"),
     Page("limits", _("Limits"), "rejected.view"),

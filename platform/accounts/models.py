@@ -48,6 +48,9 @@ class Project(Limited):
         validators=_DAYS,
         help_text="Older events need a key with the backfill scope. Empty: no shorter limit.",
     )
+    rejected_retention_days = models.PositiveIntegerField(
+        default=30, validators=_DAYS, help_text="Refused events are removed from the quarantine after this."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -64,6 +67,11 @@ class Project(Limited):
                 | Q(live_limit_days__gte=1, live_limit_days__lte=F("raw_retention_days")),
                 name="project_live_limit_within_retention",
                 violation_error_message="The live limit must be between one day and the raw retention.",
+            ),
+            models.CheckConstraint(
+                condition=Q(rejected_retention_days__gte=1, rejected_retention_days__lte=MAX_DAYS),
+                name="project_rejected_retention_days_in_range",
+                violation_error_message="Keep refused events for at least one day, and at most a hundred years.",
             ),
         ]
 

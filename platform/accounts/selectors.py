@@ -1,12 +1,16 @@
 """Reads of people, projects and keys."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.errors import InvalidRequest
-from accounts.models import ApiKey, Project, User
+from accounts.identity import KeyIdentity
+from accounts.key_table import SELECT_KEYS, key_row
+from accounts.models import ApiKey, PolicyVersion, Project, User
 from accounts.roles import Permission, roles_with
 
 if TYPE_CHECKING:
@@ -52,3 +56,37 @@ def list_keys(*, projects: Iterable[Project] | None = None) -> QuerySet[ApiKey]:
     """Keys with their projects, newest first."""
     keys = ApiKey.objects.select_related("project", "created_by")
     return keys if projects is None else keys.filter(project__in=projects)
+
+
+def sender_identities(*, project_id: int, key_ids: Collection[int]) -> dict[int | None, KeyIdentity]:
+    """The keys' identities as they are now, revoked ones too, by id; under None one for events without a key.
+
+    For judging what a project's keys sent before, never for letting anybody in.
+    """
+    project = Project.objects.get(pk=project_id)
+    policy = PolicyVersion.objects.filter(project=project).values_list("version", flat=True).first()
+    nobody = KeyIdentity(
+        key_id=0,
+        prefix="",
+        project_id=project.pk,
+        project_slug=project.slug,
+        scopes=frozenset({"ingest"}),
+        expires_at=None,
+        raw_retention_days=project.raw_retention_days,
+        live_limit_days=project.live_limit_days,
+        policy_version=policy or 0,
+    )
+    found: dict[int | None, KeyIdentity] = {None: nobody}
+    if key_ids:
+        keys = ApiKey.objects.filter(project=project, pk__in=key_ids)
+        with connection.cursor() as cursor:
+            cursor.execute(SELECT_KEYS, {"prefixes": list(keys.values_list("prefix", flat=True))})
+            identities = [key_row(row).identity for row in cursor.fetchall()]
+        found |= {identity.key_id: identity for identity in identities}
+    return found
+
+
+def rejected_retentions() -> dict[int, timedelta]:
+    """How long each project keeps its refused events."""
+    rows = Project.objects.values_list("pk", "rejected_retention_days")
+    return {project_id: timedelta(days=days) for project_id, days in rows}

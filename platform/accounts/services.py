@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from auditlog.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils import timezone
 from accounts.allowances import UNLIMITED, Allowance
 from accounts.errors import InvalidRequest
 from accounts.key_text import generate_key
-from accounts.models import ApiKey, Membership, Project, User
+from accounts.models import ApiKey, AuditEntry, Membership, Project, User
 from accounts.roles import Role, Scope
 
 
@@ -45,6 +46,16 @@ def bump_policy_version(*, project_id: int) -> None:
             " ON CONFLICT (project_id) DO UPDATE SET version = policy.version + 1",
             [project_id],
         )
+
+
+def record_action(*, project_id: int, what: str) -> None:
+    """Put into the audit log what is about to be done in a project that changes no audited model.
+
+    Before it is done: a crash may leave an entry of something that was not, never something without its entry.
+    """
+    project = Project.objects.get(pk=project_id)
+    changes = {"action": ["", what]}
+    AuditEntry.objects.log_create(project, action=LogEntry.Action.UPDATE, changes=changes)
 
 
 def add_member(*, user: User, project: Project, role: Role) -> Membership:

@@ -31,7 +31,7 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 USING = "default"
 TABLES = (
     "event", "event_identity", "ingest_flush", "ingest_count", "ingest_latency", "event_tail", "event_segment",
-    "event_route", "rollup_ledger", "rejected_event", "ingest_usage", "ingest_drop",
+    "event_route", "rollup_ledger", "rejected_event", "rejected_bulk", "ingest_usage", "ingest_drop",
 )  # fmt: skip
 
 _ANY_TIME = Bounds(-(2**62), 2**62, 90)

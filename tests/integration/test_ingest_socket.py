@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from accounts.allowances import Allowance
 from accounts.models import ApiKey
 from accounts.services import create_key, revoke_key
 from events.consumers import IngestConsumer
@@ -287,7 +288,7 @@ async def test_a_key_that_may_not_be_used_from_here_closes_the_socket(tenant: Te
 
 async def test_a_frame_over_the_rate_of_its_key_is_refused_and_keeps_the_socket(tenant: Tenant) -> None:
     created = await sync_to_async(create_key)(
-        project=tenant.project, scopes=["ingest"], rate_per_second=1, burst=2
+        project=tenant.project, scopes=["ingest"], allowance=Allowance(rate=1, burst=2)
     )
     async with inner_socket() as socket:
         await socket.ready(created.text)

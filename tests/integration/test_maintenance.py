@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from django.db import OperationalError
 
+from accounts.services import create_project
 from config import celery  # noqa: F401 - registers the app that the tasks below belong to
 from config.settings.schedule import CELERY_BEAT_SCHEDULE
 from events import rotation, tasks
@@ -60,13 +61,16 @@ def test_what_is_old_is_found_by_an_index(database: Database, rule: Rule) -> Non
             "INSERT INTO rejected_event SELECT gen_random_uuid(), 1, now(), 'r', 1, 0, 't', 'c', '', '', '' FROM n"
         ),
         "schema_warning": "INSERT INTO schema_warning SELECT 1, generate_series::text, now(), 1, '', '' FROM n",
+        "rejected_bulk": (
+            "INSERT INTO rejected_bulk SELECT gen_random_uuid(), 1, 'replay', '', '', 0, '', now() FROM n"
+        ),
         "ingest_count": "INSERT INTO ingest_count SELECT 1, now(), 't', gen_random_uuid(), 1, 0, 0 FROM n",
         "ingest_drop": "INSERT INTO ingest_drop SELECT 1, now(), 'r', row_number() OVER (), 1, 1 FROM n",
         "ingest_usage": "INSERT INTO ingest_usage SELECT 1, now(), 1, gen_random_uuid(), 1 FROM n",
     }
     database.execute(f"WITH n AS (SELECT generate_series(1, 20000)) {fill[rule.name]}")
     database.execute(f"ANALYZE {rule.name}")
-    plan = database.value(f"EXPLAIN (FORMAT JSON) {rule.statement}", age=rule.age, limit=5000)
+    plan = database.value(f"EXPLAIN (FORMAT JSON) {rule.statement}", **rule.parameters(5000))
     conditions = [node["Index Cond"] for node in nodes(plan) if "Index Cond" in node]
     assert any("statement_timestamp()" in condition for condition in conditions), plan
 
@@ -86,6 +90,34 @@ def test_refused_events_are_kept_for_a_month(database: Database) -> None:
             days=days,
         )
     assert prune_ingest_tables()["rejected_event"] == 1
+
+
+def test_each_project_keeps_its_refused_events_as_long_as_it_says(database: Database) -> None:
+    """One that was deleted has the default, a month."""
+    short, long = (create_project(slug=f"q-{days}", name="q") for days in (5, 60))
+    for project, days in ((short, 5), (long, 60)):
+        project.rejected_retention_days = days
+        project.save()
+    for project_id in (short.pk, long.pk, new_project()):
+        for days in (4, 6, 29, 31, 59, 61):
+            database.execute(
+                "INSERT INTO rejected_event SELECT gen_random_uuid(), %(id)s, now() - make_interval(days => %(days)s),"
+                " 'r', 1, 0, 't', 'c', '', '', ''",
+                id=project_id,
+                days=days,
+            )
+    assert prune_ingest_tables(batch=2)["rejected_event"] == 5 + 1 + 3
+    kept = database.rows(
+        "SELECT project_id, max(extract(day FROM now() - received_at))::int FROM rejected_event"
+        " GROUP BY project_id ORDER BY 2"
+    )
+    assert [(days, project_id in (short.pk, long.pk)) for project_id, days in kept] == [
+        (4, True),
+        (29, False),
+        (59, True),
+    ]
+    for project in (short, long):
+        project.delete()
 
 
 def test_an_hour_that_is_not_over_is_not_folded(database: Database) -> None:
@@ -152,9 +184,13 @@ def test_a_rotation_that_gets_no_lock_gives_up_and_can_be_repeated(
 def test_each_scheduled_task_exists_and_runs(database: Database) -> None:
     database.store(event(new_project(), NOON))
     ours = {entry["task"] for entry in CELERY_BEAT_SCHEDULE.values() if entry["task"].startswith("events.")}
-    assert ours == {
-        task.name for task in (tasks.refresh_rollups, tasks.prune_ingest_tables, tasks.rotate_identity)
-    }
-    for task in (tasks.refresh_rollups, tasks.prune_ingest_tables, tasks.rotate_identity):
+    scheduled = (
+        tasks.refresh_rollups,
+        tasks.prune_ingest_tables,
+        tasks.rotate_identity,
+        tasks.work_on_quarantine,
+    )
+    assert ours == {task.name for task in scheduled}
+    for task in scheduled:
         task()
     assert database.value("SELECT count(*) FROM rollup_ledger") == 0

@@ -19,7 +19,7 @@ from tests.support.doors import Answer, Door
 Row = dict[str, Any]
 DATA_TABLES = (
     "event", "event_identity", "ingest_flush", "ingest_count", "ingest_latency", "event_tail", "event_segment",
-    "event_route", "rollup_ledger", "rejected_event", "idempotency", "ingest_usage", "ingest_drop",
+    "event_route", "rollup_ledger", "rejected_event", "rejected_bulk", "idempotency", "ingest_usage", "ingest_drop",
 )  # fmt: skip
 
 

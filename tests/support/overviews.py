@@ -18,5 +18,6 @@ def overview(accepted: int = 0) -> Overview:
         "latency": {"p50": None, "p95": None, "p99": None, "requests": 0},
         "lag": {"segments": 0, "events": 0, "seconds": 0.0},
         "rejections": [],
+        "quarantine": {"waiting": 0},
         "windows": [],
     }

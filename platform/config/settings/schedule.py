@@ -13,5 +13,6 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-log": every(1, "processing.sweep"),
     "refresh-rollups": every(5, "events.refresh_rollups"),
     "prune-ingest-tables": every(60, "events.prune_ingest_tables"),
+    "work-on-quarantine": every(5, "events.work_on_quarantine"),
     "rotate-identity": every(300, "events.rotate_identity"),
 }
