@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from clients.python.tests.books import Books
 from streamgauge import DiskBuffer
 from tests.support.databases import ScratchDatabase, scratch_database
 from tests.support.processes import free_port
@@ -20,9 +20,7 @@ def database() -> Iterator[ScratchDatabase]:
 
 
 @pytest.fixture(scope="session")
-def shared_stack(
-    database: ScratchDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
+def shared_stack(database: ScratchDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with running_stack(database, tmp_path_factory.mktemp("shared")) as stack:
         yield stack
 
@@ -40,26 +38,14 @@ def stack(database: ScratchDatabase, tmp_path: Path) -> Iterator[Stack]:
         yield stack
 
 
-@dataclass(frozen=True)
-class Books:
-    """What the database holds of one project."""
-
-    database: ScratchDatabase
-    project: Seeded
-
-    @property
-    def key(self) -> str:
-        return self.project.ingest_key
-
-    def ids(self) -> list[str]:
-        """Of every stored row, so that one stored twice is here twice."""
-        query = "SELECT id FROM event WHERE project_id = %s ORDER BY id"
-        return [str(row[0]) for row in self.database.rows(query, (self.project.project_id,))]
+@pytest.fixture(scope="session")
+def project(shared_stack: Stack) -> Seeded:
+    return shared_stack.seed(f"client-{secrets.token_hex(4)}")
 
 
 @pytest.fixture
-def books(database: ScratchDatabase, shared_stack: Stack) -> Books:
-    return Books(database, shared_stack.seed(f"client-{secrets.token_hex(4)}"))
+def books(database: ScratchDatabase, project: Seeded) -> Books:
+    return Books(database, project, database.value("SELECT clock_timestamp()"))
 
 
 @pytest.fixture
