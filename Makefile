@@ -33,6 +33,7 @@ tiers: community
 	$(PY) -m pytest -m community $(COMMUNITY)
 	$(PYTEST) tests/browser
 	$(PYTEST) tests/chaos
+	$(PYTEST) clients/python/tests
 
 community: $(COMMUNITY)/node_modules/.package-lock.json
 
@@ -44,8 +45,10 @@ check: $(SYNCED) ## ruff, mypy, import-linter, deptry, djlint, migrations, check
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m mypy --config-file clients/python/pyproject.toml
 	.venv/bin/lint-imports
 	.venv/bin/deptry .
+	cd clients/python && ../../.venv/bin/deptry .
 	.venv/bin/djlint --lint templates
 	$(PY) manage.py makemigrations --check --dry-run
 	@echo "manage.py check --deploy, as in production"
@@ -74,7 +77,7 @@ clean: ## remove what is generated; data under .local/ stays (`manage.py provisi
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is quick and pip is everywhere: pip when uv cannot (another index in pip's configuration, say).
-$(SYNCED): requirements.lock pyproject.toml
+$(SYNCED): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Installing python3-venv"; \
 		$$([ "$$(id -u)" = 0 ] || echo sudo -n) sh -c 'apt-get -qq update && apt-get -qq install -y python3-venv' || { \
@@ -87,7 +90,7 @@ $(SYNCED): requirements.lock pyproject.toml
 	@echo "Installing the Python packages that requirements.lock pins"
 	@test -x $(UV) || { $(PYTHON) -m venv .venv/uv && .venv/uv/bin/python -m pip install -q uv==$(UV_VERSION); } || true
 	@{ $(UV) pip sync -q --python $(PY) --require-hashes requirements.lock \
-		&& $(UV) pip install -q --python $(PY) --no-deps -e .; } \
+		&& $(UV) pip install -q --python $(PY) --no-deps -e . -e clients/python; } \
 		|| { $(PY) -m pip install -q --require-hashes -r requirements.lock \
-		&& $(PY) -m pip install -q --no-deps -e .; }
+		&& $(PY) -m pip install -q --no-deps -e . -e clients/python; }
 	@touch $@

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ class Stream:
             self.ids.append(self._client.send({"type": "streamed", "value": len(self.ids)}).id)
 
 
+def _accepted(client: Client, count: int) -> bool:
+    return client.counts.accepted >= count
+
+
+def _felt(client: Client, stream: Stream, sent: int) -> bool:
+    return client.trouble is not None and len(stream.ids) >= sent
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("buffered", [False, True], ids=["from memory", "by the disk"])
 def test_a_server_killed_in_mid_stream_stores_every_event_once(
@@ -59,12 +68,12 @@ def test_a_server_killed_in_mid_stream_stores_every_event_once(
     buffer = tmp_path / "buffer.sqlite" if buffered else None
     client = Client(url, books.key, batch=SMALL, retry=PATIENT, buffer=buffer)
     with Stream(client) as stream:
-        for more in (200, 400):
-            wait_for(lambda more=more: client.counts.accepted >= more, seconds=60, what="events to be stored")  # type: ignore[misc]
+        for kill in (1, 2):
+            more = client.counts.accepted + 200
+            wait_for(partial(_accepted, client, more), seconds=60, what="events to be stored")
             serving.process.kill()
             sent = len(stream.ids)
-            wait_for(lambda sent=sent: len(stream.ids) > sent + 50, seconds=60, what="events to be sent on")  # type: ignore[misc]
-            wait_for(lambda: client.trouble or client.counts.retries, seconds=60, what="the kill to be felt")
+            wait_for(partial(_felt, client, stream, sent + 50), seconds=60, what=f"kill {kill} to be felt")
             serving = stack.start_ingest(serving.port)
     wait_for(lambda: client.on_disk() == 0, seconds=60, what="the disk to be drained")
     assert client.close(60) == 0

@@ -226,6 +226,8 @@ class AsyncClient(BaseClient):
                 return delivery
 
     async def _answer(self, post: Post) -> Answer:
+        if post.again is not None:
+            self._core.retrying(post.again)
         if await self._stopped_while_waiting(post.after):
             return Stopped(time.monotonic())
         url, body, headers = self._request(post)

@@ -75,7 +75,7 @@ class BaseClient:
 
     @property
     def trouble(self) -> Undelivered | None:
-        """Why the last delivery failed; None when it did not."""
+        """Why the last request failed; None when it did not."""
         return self._core.trouble
 
     def _request(self, post: Post) -> tuple[str, bytes, dict[str, str]]:

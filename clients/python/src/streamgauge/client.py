@@ -240,6 +240,9 @@ class Client(BaseClient):
                 return delivery
 
     def _answer(self, post: Post) -> Answer:
+        if post.again is not None:
+            with self._changed:
+                self._core.retrying(post.again)
         if self._stopped_while_waiting(post.after):
             return Stopped(time.monotonic())
         url, body, headers = self._request(post)

@@ -74,7 +74,7 @@ class Core:
     ) -> None:
         self.limits = Limits()
         self.counts = Counts()
-        self.trouble: Undelivered | None = None  # why the last delivery failed; None when it did not
+        self.trouble: Undelivered | None = None  # why the last request failed; None when it did not
         self.closing = False
         self.flushing = False
         self._batch = batch
@@ -184,6 +184,11 @@ class Core:
         policy = replace(self._retry, attempts=1) if self._has_disk else self._retry
         return deliver(events, policy, started=now, chance=self._chance)
 
+    def retrying(self, why: Undelivered) -> None:
+        """A request goes out again."""
+        self.trouble = why
+        self.counts = replace(self.counts, retries=self.counts.retries + 1)
+
     def delivered(self, delivery: Delivery, now: float) -> None:
         """Counts, and remembers whether the server is there."""
         counts = self.counts
@@ -192,7 +197,6 @@ class Core:
             accepted=counts.accepted + delivery.accepted,
             duplicates=counts.duplicates + delivery.duplicates,
             rejected=counts.rejected + len(delivery.rejected),
-            retries=counts.retries + delivery.retries,
         )
         self.trouble = delivery.error
         if delivery.error is None:

@@ -18,6 +18,7 @@ class Post:
 
     events: Sequence[Prepared]
     after: float
+    again: Undelivered | None = None  # why this is another try
 
 
 @dataclass
@@ -31,7 +32,6 @@ class Delivery:
     retry_after: float | None = None  # seconds, where the last answer said so
     accepted: int = 0
     duplicates: int = 0
-    retries: int = 0
 
     def _add(self, events: Sequence[Prepared], verdicts: Verdicts) -> None:
         self.accepted += verdicts.accepted
@@ -87,8 +87,9 @@ def _ask(
     delivery: Delivery,
 ) -> Generator[Post, Answer, Verdicts | Halve | Undelivered]:
     attempt, after = 0, 0.0
+    again: Undelivered | None = None
     while True:
-        answer = yield Post(part, after)
+        answer = yield Post(part, after, again)
         if isinstance(answer, Stopped):
             return Undelivered("the client was closed before the server answered")
         attempt += 1
@@ -103,8 +104,7 @@ def _ask(
         )
         if wait is None:
             return Undelivered(f"{ruling.reason}, after {attempt} tries")
-        delivery.retries += 1
-        after = wait
+        after, again = wait, Undelivered(ruling.reason)
 
 
 def is_away(error: Undelivered | None) -> bool:
