@@ -1,5 +1,6 @@
 """Rates, quotas, types and addresses of keys and projects, the same at every door, and the books of drops."""
 
+import concurrent.futures
 from ipaddress import ip_network
 from typing import Any
 
@@ -8,6 +9,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.allowances import Allowance
+from accounts.key_reader import KeyReader
+from config import env
+from events.errors import LimitExceeded
+from events.limiter import Limiter
 from events.usage import select_usage
 from tests.support.doors import Answer, Door, ServerDoor
 from tests.support.ingest import Books, Tenant, post
@@ -134,11 +139,21 @@ def test_a_project_s_day_is_the_sum_of_its_keys(door: Door, tenant: Tenant) -> N
 
 
 def test_a_day_counts_what_is_stored(gateway: Door, tenant: Tenant) -> None:
-    """Not duplicates, not what was refused, and the rows of a process that is gone count on."""
+    """Not duplicates, not what was refused."""
     post(gateway, tenant.key, [*events(3, id="same"), {"type": "order.placed", "colour": "red"}])
     post(gateway, tenant.key, events(4))
     (used,) = select_usage(project_ids=[tenant.id]).by_key[tenant.id].values()
     assert used == 5
+
+
+def test_a_process_that_was_just_started_knows_the_day(gateway: Door, tenant: Tenant) -> None:
+    key = tenant.limited_key(Allowance(daily=10))
+    assert post(gateway, key, events(8)).status == 200
+    identity, started = KeyReader().resolve(key), Limiter(url=env.redis_url())
+    concurrent.futures.wait(started.pending(identity), timeout=SECONDS)
+    with pytest.raises(LimitExceeded, match="has 2 left"):
+        started.charge(identity, 3)
+    started.close()
 
 
 def test_a_type_that_the_key_may_not_send_gets_a_verdict(door: Door, tenant: Tenant, books: Books) -> None:
