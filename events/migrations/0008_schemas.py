@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0003_policy_version"),
-        ("events", "0006_unreadable"),
+        ("events", "0007_idempotency"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -41,7 +41,7 @@ class Outage:
 
     def start_ingest(self, port: int | None = None, **overrides: str) -> Serving:
         spool = {"STREAMGAUGE_SPOOL": "1", "STREAMGAUGE_SPOOL_DIR": str(self.folder), **overrides}
-        return self.stack.start_ingest(port, **spool)
+        return self.stack.start_ingest(port, (), **spool)
 
     def kill_database(self) -> None:
         pid = self.cluster.pid()

@@ -159,7 +159,7 @@ def test_a_request_in_flight_in_this_process_is_refused_at_once(
 
 def other_process_claims(connection: Connection, tenant: Tenant) -> None:
     """As a flush elsewhere does, up to but without its COMMIT."""
-    keyed = keyed_request(project_id=tenant.id, options=keyed_options(), body=b'{"type":"t"}')
+    keyed = keyed_request(project_id=tenant.id, options=keyed_options(), body=b'{"type":"t"}', frames=())
     assert keyed is not None
     connection.execute(
         "INSERT INTO idempotency (project_id, key_hash, body_hash, flush_id, created_at, status, answer)"

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -185,7 +185,7 @@ def test_ten_different_corrections_at_once_store_one_event(
     assert books.stored(tenant.id) == 1
 
 
-def together(calls: list[Callable[[], Any]]) -> list[Any]:
+def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Call all at once, each in a thread of its own; their answers."""
     barrier, answers = threading.Barrier(len(calls)), list[Any]()
 

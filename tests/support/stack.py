@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +48,7 @@ class Stack:
         return Seeded(**json.loads(answer.splitlines()[-1]))
 
     def start_ingest(
-        self, port: int | None = None, *, options: tuple[str, ...] = (), **overrides: str
+        self, port: int | None = None, options: Sequence[str] = (), **overrides: str
     ) -> "Serving":
         """`options` are of its command line, where the last word counts."""
         port = port or free_port()

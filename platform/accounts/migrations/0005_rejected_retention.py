@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """How long a project keeps its refused events."""
 
-    dependencies = [("accounts", "0003_policy_version")]
+    dependencies = [("accounts", "0004_limits")]
 
     operations = [
         migrations.AddField(

@@ -6,8 +6,8 @@ from events.sqlfiles import run_sql_file
 class Migration(migrations.Migration):
     """A column for what events of other protocols have beyond our fields."""
 
-    dependencies = [("events", "0006_unreadable")]
+    dependencies = [("events", "0008_schemas")]
     operations = [
-        run_sql_file(__file__, "0010_attributes"),
+        run_sql_file(__file__, "0009_attributes"),
         migrations.AddField("event", "attributes", models.JSONField(null=True)),
     ]

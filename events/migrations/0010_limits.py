@@ -6,5 +6,5 @@ from events.sqlfiles import run_sql_file
 class Migration(migrations.Migration):
     """What was stored by key and day, and what was dropped and why."""
 
-    dependencies = [("events", "0006_unreadable")]
-    operations = [run_sql_file(__file__, "0011_limits")]
+    dependencies = [("events", "0009_attributes")]
+    operations = [run_sql_file(__file__, "0010_limits")]
