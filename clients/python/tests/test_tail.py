@@ -37,15 +37,12 @@ class Tail:
         self.lines.extend(self.process.stdout)
 
     def end(self) -> str:
+        """What it told people."""
         self.process.kill()
         self._reader.join(10)
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        said = self.process.stderr.read()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        self.process.wait(10)
-        return said
+        with self.process:
+            assert self.process.stderr is not None
+            return self.process.stderr.read()
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ def tail(web: str, books: Books) -> Iterator[Tail]:
     place = ("--project", books.project.slug, "--key", books.project.read_key)
     running = Tail("--url", web, "--count", "3", "--json", *place)
     yield running
-    running.end()
+    running.process.kill()
 
 
 @pytest.mark.timeout(200)
@@ -70,9 +67,10 @@ def test_tail_shows_each_event_of_a_quiet_project_once_and_says_that_it_is_a_sam
             return {event["id"] for event in map(json.loads, list(tail.lines)) if event["type"] == "tailed"}
 
         seen = wait_for(shown, seconds=90, what="an event to be shown", every=0.5)
+    said = tail.end()
     assert seen <= set(sent)
     assert len(tail.lines) == len(set(tail.lines))
-    assert "sample" in tail.end()
+    assert "sample" in said
 
 
 def test_tail_explains_a_key_that_may_not_read_and_a_process_that_has_no_socket(
