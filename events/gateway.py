@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from accounts.authentication import bearer
@@ -18,7 +19,7 @@ from accounts.roles import key_permissions
 from events.answers import JSON, Answer, error_answer, problem, verdict_answer
 from events.connections import conninfo
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
-from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
+from events.limits import MAX_BODY_BYTES, PUBLISHED, QUEUE_BYTES
 from events.policies import Policy, remembered_policy
 from events.requests import body_too_large, check_length, read_options
 from events.services import fetch_policy, ingest_events
@@ -27,6 +28,7 @@ from events.writer import LoopDelivery, close_writers, get_writer
 from telemetry.request_ids import request_id
 
 EVENTS_PATH: Final = "/api/v1/events"
+LIMITS_PATH: Final = "/api/v1/limits"
 BODY_SECONDS: Final = 20.0
 VERDICT_SECONDS: Final = 25.0
 READING_BYTES: Final = 2 * QUEUE_BYTES
@@ -197,6 +199,8 @@ def _own_answer(scope: Scope) -> Answer:
         if get_writer("default").healthy:
             return Answer(200, JSON, b'{"status":"ok"}')
         return problem(503, "not_ready", "The database does not answer.", request_id(None), retry_after=1)
+    if scope["path"] == LIMITS_PATH and scope["method"] == "GET":
+        return Answer(200, JSON, msgspec.json.encode(PUBLISHED))
     if scope["path"] == EVENTS_PATH:
         return problem(405, "method_not_allowed", "Send events with POST.", request_id(None))
     return problem(404, "not_found", "This process takes events only: POST /api/v1/events.", request_id(None))
