@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from accounts.authentication import bearer
@@ -22,7 +23,7 @@ from events.consumers import IngestConsumer
 from events.drops import drops
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
 from events.ingest_keys import resolve_key
-from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
+from events.limits import MAX_BODY_BYTES, PUBLISHED, QUEUE_BYTES
 from events.requests import body_too_large, check_length, read_options, scope_missing
 from events.services import ingest_events, policy_of
 from events.submissions import Verdicts
@@ -31,6 +32,7 @@ from telemetry.request_ids import request_id
 
 EVENTS_PATH: Final = "/api/v1/events"
 SOCKET_PATH: Final = "/ws/v1/ingest"
+LIMITS_PATH: Final = "/api/v1/limits"
 BODY_SECONDS: Final = 20.0
 VERDICT_SECONDS: Final = 25.0
 READING_BYTES: Final = 2 * QUEUE_BYTES
@@ -228,6 +230,8 @@ def _own_answer(scope: Scope) -> Answer:
         if writer.ready:
             return Answer(200, JSON, b'{"status":"ok","durability":"spooled"}')
         return problem(503, "not_ready", "The database does not answer.", request_id(None), retry_after=1)
+    if scope["path"] == LIMITS_PATH and scope["method"] == "GET":
+        return Answer(200, JSON, msgspec.json.encode(PUBLISHED))
     if scope["path"] == EVENTS_PATH:
         return problem(405, "method_not_allowed", "Send events with POST.", request_id(None))
     return problem(404, "not_found", "This process takes events only: POST /api/v1/events.", request_id(None))

@@ -68,11 +68,11 @@ def test_the_servers_limits_lower_a_batch_and_never_raise_it() -> None:
 
 
 def test_senseless_limits_keep_the_defaults() -> None:
-    senseless: list[object] = [
+    documents: list[object] = [
         None,
         [],
         {},
         {"event_bytes": "9", "events_per_request": 0, "request_bytes": True},
     ]
-    for document in senseless:
+    for document in documents:
         assert Limits.read(document) == Limits()

@@ -37,19 +37,8 @@ def told(done: Done) -> dict[str, Any]:
 
 
 def test_send_takes_one_event_from_its_arguments(server: str, books: Books) -> None:
-    done = run(
-        "send",
-        "--type",
-        "door.opened",
-        "--id",
-        "d-1",
-        "--value",
-        "2",
-        "--data",
-        '{"a": 1}',
-        url=server,
-        key=books.key,
-    )
+    event = ("--type", "door.opened", "--id", "d-1", "--value", "2", "--data", '{"a": 1}')
+    done = run("send", *event, url=server, key=books.key)
     assert (done.returncode, done.stdout) == (0, "1 stored, 0 duplicates, 0 rejected\n")
     assert books.ids() == ["d-1"]
 
@@ -109,9 +98,8 @@ def test_a_wrong_use_is_explained(arguments: list[str], message: str) -> None:
 def test_an_import_run_again_stores_nothing_twice(
     suffix: str, server: str, books: Books, tmp_path: Path
 ) -> None:
-    content = "".join(
-        json.dumps({"type": "imported", "value": n, "source": suffix}) + "\n" for n in range(1200)
-    ).encode()
+    lines = [json.dumps({"type": "imported", "value": n, "source": suffix}) for n in range(1200)]
+    content = "\n".join(lines).encode()
     path = tmp_path / f"events{suffix}"
     path.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
     first = run("import", path, "--json", url=server, key=books.key)

@@ -1,8 +1,11 @@
 """The sync client against a real ingest process."""
 
+import json
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clients.python.tests.books import Books
@@ -20,6 +23,7 @@ from streamgauge import (
     Stored,
     Undelivered,
 )
+from streamgauge.limits import Limits
 
 IMPATIENT = RetryPolicy(attempts=2, total_seconds=1, first_seconds=0.01)
 
@@ -197,3 +201,44 @@ def test_it_leaves_no_thread_and_no_file_open(server: str, books: Books, tmp_pat
     with Client(server, books.key, buffer=tmp_path / "buffer") as client:
         client.send({"type": "sent"}).result(30)
     assert (ours(), len(list(Path("/proc/self/fd").iterdir()))) == before
+
+
+def test_the_ingest_process_publishes_the_limits_that_the_defaults_expect(server: str) -> None:
+    """Were they to differ, a client that could not ask would send requests that are refused."""
+    assert Limits.read(httpx.get(f"{server}/api/v1/limits", timeout=30).raise_for_status().json()) == Limits()
+
+
+def test_batches_are_cut_by_the_limits_that_the_server_publishes() -> None:
+    """By a server with narrower limits than the client's batch."""
+    sizes: list[int] = []
+
+    class Narrow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer({"events_per_request": 7})
+
+        def do_POST(self) -> None:
+            events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            sizes.append(len(events))
+            self._answer({"accepted": len(events), "duplicates": 0, "errors": []})
+
+        def _answer(self, document: object) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing on stderr."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Narrow) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        with Client(
+            f"http://127.0.0.1:{server.server_port}", "sg_key", batch=BatchSize(seconds=0.05)
+        ) as client:
+            client.send({"type": "first"}).result(30)
+            client.send_many([{"type": "then"}] * 20)
+        server.shutdown()
+        thread.join(10)
+    assert sizes == [1, 7, 7, 6]

@@ -86,14 +86,16 @@ def read_csv(file: BinaryIO) -> Iterator[Row]:
     """
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     reader = csv.reader(text, strict=True)
-    columns = next(reader, [])
     try:
+        columns = next(reader, [])
         for cells in reader:
             if cells:
                 yield Row(reader.line_num, _from_cells(columns, cells))
     except (csv.Error, UnicodeDecodeError) as error:
         # Where the next row begins is not known any more.
         yield Row(reader.line_num + 1, InvalidEvent("malformed_csv", f"{error}; nothing after it was read"))
+    finally:
+        text.detach()  # the file is the caller's to close
 
 
 def _from_cells(columns: list[str], cells: list[str]) -> dict[str, Any] | InvalidEvent:
