@@ -9,6 +9,7 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from config import env
+from events import policies
 from events.writer import close_writers
 from provisioning.processes import ingest_command
 from tests.support.databases import server_url, with_database
@@ -42,6 +43,7 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     with django_db_blocker.unblock():
         yield
         close_writers()
+        policies._remembered.clear()  # the next module's projects have the same ids
         call_command("flush", verbosity=0, interactive=False)
         connections["default"].close()
 
