@@ -9,7 +9,6 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from config import env
-from events import policies
 from events.writer import close_writers
 from provisioning.processes import ingest_command
 from tests.support.databases import server_url, with_database
@@ -43,8 +42,8 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     with django_db_blocker.unblock():
         yield
         close_writers()
-        policies._remembered.clear()  # the next module's projects have the same ids
-        call_command("flush", verbosity=0, interactive=False)
+        # Ids go on: the server lives longer than a module, and remembers what a project asked by its id.
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
         connections["default"].close()
 
 
