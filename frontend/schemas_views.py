@@ -102,7 +102,8 @@ def _edit(
         "note": request.POST.get("note", ""),
         **shown,
     }
-    context["text"] = request.POST.get("text") or (found.current.text if found else EMPTY)
+    sent = request.POST.get("text", "").replace("\r\n", "\n")  # as browsers end lines
+    context["text"] = sent or (found.current.text if found else EMPTY)
     if request.method == "POST" and not shown:
         answer = _act(request, project, event_type, context)
         if answer is not None:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from events.decoding import Event
+from events.errors import Overloaded
 from events.sanitising.errors import RuleInvalid
 from events.sanitising.models import SanitisingRule
 from events.sanitising.rules import Rule, compile_rule
@@ -24,7 +25,10 @@ def tokens_of(project_id: int) -> Tokens:
 
 
 def load_sanitiser(project_id: int, using: str) -> Sanitiser | None:
-    """The enabled rules of a project, in order; None without any. Raises django.db.Error."""
+    """The enabled rules of a project, in order; None without any.
+
+    Raises django.db.Error, and Overloaded for a rule that cannot be applied.
+    """
     rows = SanitisingRule.objects.using(using).filter(project_id=project_id, enabled=True)
     tokens = tokens_of(project_id)
     rules = [_compiled(row, tokens) for row in rows]
@@ -40,7 +44,10 @@ def load_screens(project_id: int, using: str) -> tuple[Callable[[Event], Event],
 def _compiled(row: SanitisingRule, tokens: Tokens) -> Rule:
     try:
         return compile_rule(row.text, tokens)
-    except RuleInvalid:
+    except RuleInvalid as error:
         # Rows are checked before they are written. Going on without one would store what it should hide.
-        log.exception("sanitising_rule_unusable", rule=row.pk, project=row.project_id)
-        raise
+        log.warning("sanitising_rule_unusable", rule=row.pk, project=row.project_id, error=error.message)
+        raise Overloaded(
+            f"The sanitising rule {row} cannot be applied; have an admin of the project correct it.",
+            retry_after=60,
+        ) from error

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from events import strictness
+from events.errors import InvalidEvent
 from events.queries import fetch, query
 from events.sanitising import canonical
 from events.sanitising.errors import RuleInvalid
@@ -73,9 +75,10 @@ def select_last_events(*, project_id: int, last: int = LAST, using: str = "defau
 
 def _read(event: bytes) -> Shown:
     try:
-        tree = canonical.read(event)
-    except (ValueError, RecursionError):
-        raise RuleInvalid("events", "Not JSON: paste an event as it would be sent.") from None
+        strictness.check_exactly(event)
+    except InvalidEvent as error:
+        raise RuleInvalid("events", f"{error.message} Paste an event as it would be sent.") from None
+    tree = canonical.read(event)
     if not isinstance(tree, dict):
         raise RuleInvalid("events", "An event is a JSON object; paste one as it would be sent.")
     return tree

@@ -33,7 +33,11 @@ class Validator:
             document = {}
         if self._compiled.is_valid(document):
             return None
-        return violation_of(next(self._compiled.iter_errors(document)))
+        try:
+            self._compiled.validate(document)  # ends at the first violation, of perhaps very many
+        except jsonschema_rs.ValidationError as error:
+            return violation_of(error)
+        return None
 
 
 def read_schema(text: str) -> dict[str, Any]:

@@ -52,9 +52,9 @@ def load_schemas(project_id: int, using: str, mode: str) -> Schemas | None:
     for event_type, text in rows.values_list("schema__type", "text"):
         try:
             validators[event_type] = compile_schema(text)
-        except SchemaInvalid:
+        except SchemaInvalid as error:
             # It compiled when it was saved: another version of the library must not stop the project's ingest.
-            log.exception("schema_unusable", project=project_id, type=event_type)
+            log.warning("schema_unusable", project=project_id, type=event_type, error=str(error))
     return Schemas(validators) if validators else None
 
 

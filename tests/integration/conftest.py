@@ -47,7 +47,8 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     with django_db_blocker.unblock():
         yield
         close_writers()
-        call_command("flush", verbosity=0, interactive=False)
+        # Ids go on: the server lives longer than a module, and remembers what a project asked by its id.
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
         connections["default"].close()
 
 

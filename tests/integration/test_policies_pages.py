@@ -81,6 +81,11 @@ def test_a_schema_is_saved_and_shown_with_its_errors_first(admin: Client) -> Non
     assert "order" in shown(admin.get("/p/river/schemas/"))
 
 
+def test_lines_are_kept_as_lines(admin: Client) -> None:
+    admin.post("/p/river/schemas/new/", {"type": "order", "text": "{\r\n}\r\n", "action": "save"})
+    assert EventSchema.objects.get().current.text == "{\n}\n"
+
+
 def test_checking_saves_nothing(admin: Client) -> None:
     html = shown(admin.post("/p/river/schemas/new/", {"type": "order", "text": AMOUNT, "action": "check"}))
     assert "there was nothing to try it on" in html
@@ -149,6 +154,8 @@ def test_a_rule_is_previewed_before_it_is_added(admin: Client) -> None:
         ({"do": "mask", "place": "custom", "expression": "("}, "Not a regular expression"),
         ({"do": "", "place": "email"}, "Choose what"),
         ({"do": "mask", "place": "email", "event": "{", "action": "preview"}, "Not JSON"),
+        ({"do": "mask", "place": "email", "event": '{"a": "\\ud800"}', "action": "preview"}, "surrogate"),
+        ({"do": "mask", "place": "email", "event": '{"a":' * 900, "action": "preview"}, "nests deeper"),
     ],
 )
 def test_a_wrong_rule_is_explained(admin: Client, form: dict[str, str], said: str) -> None:

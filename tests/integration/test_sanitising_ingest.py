@@ -117,3 +117,14 @@ def test_a_rule_is_in_force_and_gone_again_within_a_second(door: Door, tenant: T
     wait_for(lambda: stored(EMAIL) == "***", seconds=20, what="the rule", every=0.1)
     delete_rule(rule=rule)
     wait_for(lambda: stored(EMAIL) == EMAIL, seconds=20, what="its end", every=0.1)
+
+
+def test_a_rule_that_cannot_be_applied_stops_the_project_rather_than_store_what_it_hides(
+    door: Door, tenant: Tenant, books: Books
+) -> None:
+    rule = add_rule(project_id=tenant.id, text=RuleText("mask", pattern="custom", expression="a"))
+    books.execute("UPDATE events_sanitisingrule SET expression = '(' WHERE id = %(id)s", {"id": rule.pk})
+    answer = post(door, tenant.key, {"type": "t"})
+    assert (answer.status, answer.json["code"]) == (503, "overloaded")
+    assert "an admin" in answer.json["detail"]
+    assert books.stored(tenant.id) == 0

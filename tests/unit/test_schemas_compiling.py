@@ -162,3 +162,12 @@ def test_a_hostile_pattern_costs_no_more_than_the_text() -> None:
     begun = time.process_time()
     assert validator.first_violation(b'{"a": "%s!"}' % (b"a" * 100_000)) is not None
     assert time.process_time() - begun < 2
+
+
+def test_very_many_violations_cost_no_more_than_one() -> None:
+    validator = compile_schema('{"properties": {"a": {"items": {"type": "string"}}}}')
+    begun = time.process_time()
+    violation = validator.first_violation(b'{"a": [%s]}' % b",".join([b"1"] * 100_000))
+    assert violation is not None
+    assert violation.pointer == "/data/a/0"
+    assert time.process_time() - begun < 2
