@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.http import StreamingHttpResponse
 
 from events.errors import InvalidEvent
@@ -24,7 +24,7 @@ def ndjson(rows: Iterator[Detailed]) -> StreamingHttpResponse:
 
 async def _chunks(rows: Iterator[Detailed]) -> AsyncIterator[bytes]:
     """Asynchronous, because under ASGI Django would gather all that a plain iterator gives before it sends any."""
-    while chunk := await sync_to_async(_take)(rows):
+    while chunk := await database_sync_to_async(_take)(rows):
         yield chunk
 
 
