@@ -1,23 +1,42 @@
 """Refused events, and what became of them, as JSON documents. Plain data."""
 
 import base64
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
 
 import msgspec
+from channels.db import database_sync_to_async
 from django.http import StreamingHttpResponse
 
 from events.errors import InvalidEvent
 from events.quarantine.bulks import Progress
 from events.quarantine.rows import Detailed, Group, Listed, Refused, Replayed, Sound
 
+CHUNK_BYTES: Final = 64 * 1024
+
 
 def ndjson(rows: Iterator[Detailed]) -> StreamingHttpResponse:
     """A download of refused events, a line each, written while they are read."""
-    lines = (msgspec.json.encode(detailed_document(row)) + b"\n" for row in rows)
-    response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
+    response = StreamingHttpResponse(_chunks(rows), content_type="application/x-ndjson")
     response["Content-Disposition"] = 'attachment; filename="rejected.ndjson"'
     return response
+
+
+async def _chunks(rows: Iterator[Detailed]) -> AsyncIterator[bytes]:
+    """Asynchronous, because under ASGI Django would gather all that a plain iterator gives before it sends any."""
+    while chunk := await database_sync_to_async(_take)(rows):
+        yield chunk
+
+
+def _take(rows: Iterator[Detailed]) -> bytes:
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        lines.append(msgspec.json.encode(detailed_document(row)) + b"\n")
+        size += len(lines[-1])
+        if size >= CHUNK_BYTES:
+            break
+    return b"".join(lines)
 
 
 def listed_document(row: Listed) -> dict[str, Any]:

@@ -22,6 +22,10 @@ _LABELS = {
 }
 
 
+def _moment_input() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"placeholder": "2026-01-31 12:00"})
+
+
 class FilterForm(forms.Form):
     """The list's filter; what is empty does not count. Times are in UTC."""
 
@@ -32,8 +36,8 @@ class FilterForm(forms.Form):
     )
     type = forms.CharField(label=_("Type"), required=False, max_length=200)
     code = forms.CharField(label=_("Code"), required=False, max_length=100)
-    start = forms.DateTimeField(label=_("From (UTC)"), required=False, widget=forms.DateTimeInput)
-    end = forms.DateTimeField(label=_("Until (UTC)"), required=False, widget=forms.DateTimeInput)
+    start = forms.DateTimeField(label=_("From (UTC)"), required=False, widget=_moment_input())
+    end = forms.DateTimeField(label=_("Until (UTC)"), required=False, widget=_moment_input())
     bulk = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def selection(self) -> Selection:

@@ -2,7 +2,7 @@
 
 import base64
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connections
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from accounts.models import AuditEntry, Project, User
 from accounts.roles import Role
@@ -380,13 +381,25 @@ def test_one_event_comes_with_its_bytes_as_text_or_as_base64(
     assert base64.b64decode(api.get(f"/{binary['id']}").json()["raw"]["base64"]) == b"\xff\xfe"
 
 
-def test_the_download_has_every_row_with_its_bytes(api: Api, refuse: Refuse) -> None:
-    refuse(*[BAD] * 3)
-    refuse(b'{"type": "b", "colour": 1}')
-    answer = api.get("/download", type="door.opened")
+@pytest.fixture
+async def _threads_close() -> AsyncIterator[None]:
+    yield
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.mark.usefixtures("_threads_close")
+async def test_the_download_has_every_row_with_its_bytes_in_bounded_pieces(
+    refuse: Refuse, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.rejected_documents.CHUNK_BYTES", 1)
+    await sync_to_async(refuse)(*[BAD] * 3, b'{"type": "b", "colour": 1}')
+    key = await sync_to_async(tenant.another_key)("read")
+    headers = {"authorization": f"Bearer {key}"}
+    answer: Any = await AsyncClient().get(f"{PATH}/download", {"type": "door.opened"}, headers=headers)
+    assert answer.status_code == 200, answer.content
     assert answer["Content-Type"] == "application/x-ndjson"
-    lines = [msgspec.json.decode(line) for line in b"".join(answer.streaming_content).splitlines()]
-    assert [line["raw"] for line in lines] == [{"text": BAD.decode()}] * 3
+    pieces = [piece async for piece in answer.streaming_content]
+    assert [msgspec.json.decode(piece)["raw"] for piece in pieces] == [{"text": BAD.decode()}] * 3
 
 
 def test_validating_says_what_is_wrong_and_stores_nothing(
