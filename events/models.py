@@ -2,6 +2,10 @@
 
 from django.db import models
 
+from events.imports.models import ImportJob, ImportRejection
+
+__all__ = ["Event", "EventSegment", "ImportJob", "ImportRejection", "IngestCount", "RejectedEvent"]
+
 
 class Event(models.Model):
     """One stored event. No foreign keys: data tables may live on a shard away from the control tables."""

@@ -15,7 +15,7 @@ from events.errors import IngestError, InvalidEvent, Overloaded
 from events.policies import Policy, Screen, load_policy, remembered_policy
 from events.preparing import Bounds, Prepared, prepare, time_bounds
 from events.requests import IngestOptions
-from events.submissions import Rejection, Submission, Verdicts
+from events.submissions import Companion, Rejection, Submission, Verdicts
 from events.writer import get_writer
 
 _TYPE_IN: Final = re.compile(rb'"type"\s*:\s*"([A-Za-z0-9._:/-]{1,200})"')
@@ -31,13 +31,15 @@ def ingest_events(
     request_id: str,
     arrived: float,
     deliver: Callable[[Verdicts | IngestError], None],
+    companion: Companion | None = None,
     using: str = "default",
 ) -> None:
     """Decode a request's events and have them committed in one transaction.
 
     `body` is as it came over the wire (`options.encoding`); `arrived` is when, in monotonic seconds. `deliver` is
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
-    the writer's thread. Raises RequestRefused (nothing stored), Overloaded (nothing stored, try again).
+    the writer's thread. `companion` writes rows of the door's own in the same transaction. Raises RequestRefused
+    (nothing stored), Overloaded (nothing stored, try again).
     """
     plain_body = decompress(body, options.encoding)
     now_us = time.time_ns() // 1000
@@ -65,6 +67,7 @@ def ingest_events(
         whole=whole,
         logged="backfill" not in identity.scopes,
         deliver=deliver,
+        companion=companion,
     )
     get_writer(using).submit(submission)
 

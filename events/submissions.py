@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import psycopg
 
 from events.errors import IngestError, InvalidEvent
 from events.preparing import Prepared
@@ -28,6 +31,10 @@ class Verdicts:
     ids: list[str | None]
 
 
+# Writes rows of its own in the flush's transaction; runs again when the flush does. What it raises undoes the flush.
+Companion = Callable[["psycopg.Cursor[tuple[Any, ...]]", Verdicts], None]
+
+
 @dataclass(slots=True, eq=False)
 class Submission:
     """A decoded request. `arrived` is monotonic seconds; `size` the bytes it holds while it waits.
@@ -46,3 +53,4 @@ class Submission:
     whole: bool  # on_error=reject: store all or nothing
     logged: bool  # its events may enter the log of the pipelines
     deliver: Callable[[Verdicts | IngestError], None]
+    companion: Companion | None = None

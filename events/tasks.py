@@ -3,6 +3,11 @@
 from celery import shared_task
 
 from events import maintenance, rollups, rotation
+from events.imports.running import run_import
+from events.imports.services import tidy_imports
+
+# Unpacking a large file is one step: it renews its lease, and may take this long.
+IMPORT_SECONDS = 1_800
 
 
 @shared_task(name="events.refresh_rollups")
@@ -18,3 +23,13 @@ def prune_ingest_tables() -> None:
 @shared_task(name="events.rotate_identity")
 def rotate_identity() -> None:
     rotation.rotate_identity()
+
+
+@shared_task(name="events.run_imports", time_limit=IMPORT_SECONDS)
+def run_imports() -> None:
+    run_import()
+
+
+@shared_task(name="events.tidy_imports")
+def tidy() -> None:
+    tidy_imports()

@@ -13,5 +13,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-log": every(1, "processing.sweep"),
     "refresh-rollups": every(5, "events.refresh_rollups"),
     "prune-ingest-tables": every(60, "events.prune_ingest_tables"),
+    "run-imports": every(1, "events.run_imports"),
+    "tidy-imports": every(300, "events.tidy_imports"),
     "rotate-identity": every(300, "events.rotate_identity"),
 }
