@@ -22,7 +22,10 @@ class Page(NamedTuple):
     permission: Permission
 
 
-PAGES: Final = (Page("overview", _("Overview"), "dashboard.view"),)
+PAGES: Final = (
+    Page("overview", _("Overview"), "dashboard.view"),
+    Page("imports", _("Imports"), "imports.view"),
+)
 
 
 class Item(NamedTuple):

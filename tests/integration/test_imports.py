@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow
 import pytest
+from django.db import connections
 from django.utils import timezone
 from pyarrow import parquet
 from pytest_django import Settings
@@ -18,7 +19,7 @@ from accounts.services import bump_policy_version
 from events import policies
 from events.decoding import Event
 from events.errors import InvalidEvent
-from events.imports import parquet_reading, sending, storage
+from events.imports import parquet_reading, sending
 from events.imports.errors import LeaseLost
 from events.imports.files import folder, receive, upload_path
 from events.imports.models import ImportJob
@@ -247,7 +248,7 @@ def test_one_import_is_claimed_by_one_of_many(tenant: Tenant, books: Books) -> N
         try:
             claimed.append(claim(only=job.pk))
         finally:
-            storage.connections.close_all()
+            connections.close_all()
 
     threads = [threading.Thread(target=try_it) for _ in range(6)]
     for thread in threads:

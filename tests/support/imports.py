@@ -28,7 +28,9 @@ def ndjson(events: Iterable[dict[str, object]]) -> bytes:
 
 
 def packed(content: bytes, encoding: str) -> bytes:
-    return {"": bytes, "gzip": gzip.compress, "zstd": zstd.compress}[encoding](content)  # type: ignore[operator]
+    if encoding == "gzip":
+        return gzip.compress(content)
+    return zstd.compress(content) if encoding == "zstd" else content
 
 
 def queue(tenant: Tenant, content: bytes, *, name: str = "rows.ndjson", mapping: Any = None) -> ImportJob:
