@@ -2,9 +2,17 @@
 
 from django.db import models
 
-from events.imports.models import ImportJob, ImportRejection
+from events.imports.models import ImportJob, ImportPull, ImportRejection
 
-__all__ = ["Event", "EventSegment", "ImportJob", "ImportRejection", "IngestCount", "RejectedEvent"]
+__all__ = [
+    "Event",
+    "EventSegment",
+    "ImportJob",
+    "ImportPull",
+    "ImportRejection",
+    "IngestCount",
+    "RejectedEvent",
+]
 
 
 class Event(models.Model):

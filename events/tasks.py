@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from events import maintenance, rollups, rotation
+from events.imports.pulling import pull_due
 from events.imports.running import run_import
 from events.imports.services import tidy_imports
 
@@ -28,6 +29,11 @@ def rotate_identity() -> None:
 @shared_task(name="events.run_imports", time_limit=IMPORT_SECONDS)
 def run_imports() -> None:
     run_import()
+
+
+@shared_task(name="events.pull_files", time_limit=IMPORT_SECONDS)
+def pull_files() -> None:
+    pull_due()
 
 
 @shared_task(name="events.tidy_imports")

@@ -1,4 +1,4 @@
-"""An import and the rows it refused. Plain project ids: both tables lie beside the events, perhaps on a shard."""
+"""Imports, refused rows, scheduled pulls. Plain project ids: they lie beside the events, perhaps on a shard."""
 
 from typing import Any, ClassVar
 
@@ -91,3 +91,38 @@ class ImportRejection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} at line {self.line} of {self.job_id}"
+
+
+class ImportPull(models.Model):
+    """A file that is fetched by its URL on a schedule, and imported when it is another than last time."""
+
+    project_id = models.IntegerField()
+    name = models.CharField(max_length=200)
+    url = models.CharField(max_length=2_000)
+    cron = models.CharField(max_length=100)
+    format = models.CharField(max_length=10, blank=True)
+    mapping = models.JSONField(null=True)
+    enabled = models.BooleanField(default=True)
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+    next_at = models.DateTimeField()
+    lease = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # What the last answer was, and what is sent along to be told that nothing changed.
+    checked_at = models.DateTimeField(null=True)
+    result = models.CharField(max_length=20, blank=True)
+    error = models.TextField(blank=True)
+    etag = models.CharField(max_length=500, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    last_job_id = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "import_pull"
+        indexes = [
+            models.Index(fields=["project_id"], name="import_pull_by_project"),
+            models.Index(fields=["next_at"], name="import_pull_due", condition=Q(enabled=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.cron})"

@@ -18,8 +18,8 @@ from events.imports.reading import RAW_KEPT, Batch, Refusal
 from events.queries import fetch, query
 from events.submissions import Verdicts
 
-# A batch takes a fraction of it, and a flush that must be retried 10 s: a dead worker's import waits no longer.
-LEASE: Final = timedelta(seconds=20)
+# A batch takes a fraction of it. A worker that is slower all the same loses its turn, and stores nothing twice.
+LEASE: Final = timedelta(seconds=10)
 
 _CLAIM: Final = query("claim_import")
 _ADVANCE: Final = query("advance_import")

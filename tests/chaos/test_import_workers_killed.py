@@ -40,6 +40,10 @@ def accepted(database: ScratchDatabase, job: str) -> int:
     return int(database.value("SELECT accepted FROM import_job WHERE id = %s", (job,)))
 
 
+def wait_until_accepted(database: ScratchDatabase, job: str, goal: int) -> None:
+    wait_for(lambda: accepted(database, job) >= goal, seconds=60, what=f"{goal} stored rows", every=0.01)
+
+
 def done(database: ScratchDatabase, job: str) -> bool:
     state: str = database.value("SELECT state FROM import_job WHERE id = %s", (job,))
     assert state not in {"failed", "cancelled"}, state
@@ -68,20 +72,12 @@ def test_rows_without_ids_survive_kills_of_their_worker(
     worker = importing.start_worker()
     job = queue(importing, project, "rows.ndjson", content)
     for _ in range(2):
-        goal = accepted(database, job) + chance.randint(1, ROWS // 4)
-        wait_for(
-            lambda goal=goal: accepted(database, job) >= goal,
-            seconds=60,
-            what="rows to be stored",
-            every=0.01,
-        )
+        wait_until_accepted(database, job, accepted(database, job) + chance.randint(1, ROWS // 4))
         worker.kill()
         killed, stored = time.monotonic(), accepted(database, job)
         worker = importing.start_worker()
         if not done(database, job):
-            wait_for(
-                lambda stored=stored: accepted(database, job) > stored, seconds=60, what="another worker"
-            )
+            wait_until_accepted(database, job, stored + 1)
             assert time.monotonic() - killed < TAKEN_OVER_SECONDS
     wait_for(lambda: done(database, job), seconds=90, what="the import to end")
     require_each_row_once(database, project, job)

@@ -1,4 +1,4 @@
-"""Where imported files lie, and how large they may be."""
+"""Where imported files lie, how large they may be, and which hosts inside may be fetched from."""
 
 import os
 from pathlib import Path
@@ -14,3 +14,7 @@ IMPORT_MAX_RATIO = env.integer("STREAMGAUGE_IMPORT_MAX_RATIO", 200)
 IMPORT_FREE_BYTES = env.integer("STREAMGAUGE_IMPORT_FREE_BYTES", 2**30)
 # How many files are read at once: the other worker processes go on folding windows.
 IMPORT_AT_ONCE = env.integer("STREAMGAUGE_IMPORT_AT_ONCE", 1)
+
+# Hosts (or host:port) that URLs of users may reach although their addresses are not public.
+OUTBOUND_ALLOWED_HOSTS = env.words("STREAMGAUGE_OUTBOUND_ALLOWED_HOSTS")
+IMPORT_PULL_SECONDS = env.integer("STREAMGAUGE_IMPORT_PULL_SECONDS", 600)
