@@ -18,6 +18,7 @@ from accounts.roles import key_permissions
 from events.answers import JSON, Answer, error_answer, problem, verdict_answer
 from events.connections import conninfo
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
+from events.imports.door import takes_upload, upload_answer
 from events.limits import MAX_BODY_BYTES, QUEUE_BYTES
 from events.policies import Policy, remembered_policy
 from events.requests import body_too_large, check_length, read_options
@@ -56,6 +57,8 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH and scope["method"] == "POST":
             await self._post_events(scope, receive, send)
+        elif takes_upload(scope):
+            await _send_answer(send, *await upload_answer(scope, receive, self._authenticate))
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif self._inner is not None:

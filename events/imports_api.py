@@ -20,12 +20,12 @@ from accounts.models import Project
 from accounts.permissions import refusal, request_project, requires
 from accounts.roles import permissions_of
 from events.errors import RequestRefused
-from events.imports.describing import describe_import
+from events.imports.describing import describe_import, describe_preview
 from events.imports.downloading import rejected_csv, rejected_ndjson
 from events.imports.files import Received, receive
-from events.imports.mapping import Mapping, mapping_document, parse_mapping
+from events.imports.mapping import Mapping, parse_mapping
 from events.imports.models import ImportJob
-from events.imports.previewing import Preview, preview_import
+from events.imports.previewing import preview_import
 from events.imports.requests import UploadOptions, read_upload_options
 from events.imports.selectors import find_import, list_imports
 from events.imports.services import cancel_import, create_import, delete_import, start_import
@@ -154,7 +154,7 @@ class ImportsView(APIView):
         )
         document: dict[str, Any] = {**describe_import(job)}
         if options.preview:
-            document["preview"] = preview_document(preview_import(job))
+            document["preview"] = describe_preview(preview_import(job))
         return Response(document, status=201)
 
 
@@ -211,7 +211,7 @@ class PreviewView(APIView):
 
     @extend_schema(operation_id="imports_preview", parameters=[_PROJECT], responses=PreviewSerializer)
     def get(self, request: Request, job_id: UUID) -> Response:
-        return Response(preview_document(preview_import(_job(request, job_id))))
+        return Response(describe_preview(preview_import(_job(request, job_id))))
 
     @extend_schema(
         operation_id="imports_preview_mapping",
@@ -221,7 +221,7 @@ class PreviewView(APIView):
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         job = _job(request, job_id)
-        return Response(preview_document(preview_import(job, mapping=_mapping_in(request))))
+        return Response(describe_preview(preview_import(job, mapping=_mapping_in(request))))
 
 
 class RejectedRowsView(APIView):
@@ -250,25 +250,6 @@ def download_rejected(job: ImportJob, wanted: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type=media)
     response["Content-Disposition"] = f'attachment; filename="rejected-{job.pk}.{wanted}"'
     return response
-
-
-def preview_document(preview: Preview) -> dict[str, Any]:
-    return {
-        "columns": preview.columns,
-        "mapping": mapping_document(preview.mapping) if preview.mapping else None,
-        "suggested": preview.suggested,
-        "rows": [
-            {
-                "line": row.line,
-                "raw": row.raw,
-                "event": row.event,
-                "code": row.error.code if row.error else None,
-                "pointer": row.error.pointer if row.error else None,
-                "message": row.error.message if row.error else None,
-            }
-            for row in preview.rows
-        ],
-    }
 
 
 def _receive(request: Request, options: UploadOptions) -> tuple[Received, str]:

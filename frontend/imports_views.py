@@ -19,6 +19,7 @@ from events.imports.files import receive
 from events.imports.mapping import FIELDS
 from events.imports.models import ImportJob
 from events.imports.previewing import preview_import
+from events.imports.pulling import list_pulls
 from events.imports.selectors import find_import, rejections_of
 from events.imports.services import cancel_import, create_import, delete_import, start_import
 from events.imports_api import download_rejected
@@ -34,7 +35,18 @@ SHOWN_REJECTIONS: Final = 50
 @require_permission("imports.view")
 def imports(request: HttpRequest, project: Project) -> HttpResponse:
     """The project's imports, and the form to begin one."""
-    context = {**_context(request, project), **read_imports(project.pk), "form_mib": FORM_BYTES // 2**20}
+    return render_list(request, project)
+
+
+def render_list(request: HttpRequest, project: Project, *, pull_form: object = None) -> HttpResponse:
+    """`pull_form`: a schedule as it was filled in, to be corrected."""
+    context = {
+        **_context(request, project),
+        **read_imports(project.pk),
+        "form_mib": FORM_BYTES // 2**20,
+        "pulls": list_pulls(project_id=project.pk),
+        "pull_form": pull_form,
+    }
     return render(request, "frontend/imports/list.html", context)
 
 

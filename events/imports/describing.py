@@ -1,9 +1,11 @@
 """An import as JSON: the same words in the API, on the live socket and in the command."""
 
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from events.imports.mapping import mapping_document
 from events.imports.models import ImportJob
+from events.imports.previewing import Preview
 from events.imports.selectors import progress_of
 
 
@@ -56,6 +58,22 @@ def describe_import(job: ImportJob) -> ImportDocument:
         "error_code": job.error_code,
         "error": job.error,
     }
+
+
+def describe_preview(preview: Preview) -> dict[str, Any]:
+    rows = [
+        {
+            "line": row.line,
+            "raw": row.raw,
+            "event": row.event,
+            "code": row.error.code if row.error else None,
+            "pointer": row.error.pointer if row.error else None,
+            "message": row.error.message if row.error else None,
+        }
+        for row in preview.rows
+    ]
+    mapping = mapping_document(preview.mapping) if preview.mapping else None
+    return {"columns": preview.columns, "mapping": mapping, "suggested": preview.suggested, "rows": rows}
 
 
 def _moment(value: datetime | None) -> str | None:

@@ -88,7 +88,7 @@ def _check_disk(needed: int) -> None:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Receiving:
     """An upload under way: `write` its pieces in order, then `finish`; `abandon` removes what there is."""
 

@@ -87,6 +87,11 @@ def visited(pull: ImportPull) -> ImportPull:
     return pull
 
 
+def imported(pull: ImportPull) -> ImportJob:
+    assert pull.last_job_id is not None
+    return ImportJob.objects.get(pk=pull.last_job_id)
+
+
 def test_a_file_that_is_due_is_fetched_and_imported(files: Any, tenant: Tenant, books: Books) -> None:
     server, port = files
     server.answers["/rows.ndjson"] = (200, {"ETag": '"one"'}, ndjson(event(n, id=f"r{n}") for n in range(20)))
@@ -94,7 +99,7 @@ def test_a_file_that_is_due_is_fetched_and_imported(files: Any, tenant: Tenant, 
     assert (pull.result, pull.etag, pull.error) == ("imported", '"one"', "")
     assert pull.next_at > timezone.now()
     assert pull_due() is None
-    job = finish(ImportJob.objects.get(pk=pull.last_job_id))
+    job = finish(imported(pull))
     assert (job.name, job.accepted, job.created_by) == ("rows.ndjson", 20, "pull rows")
     assert books.stored(tenant.id) == 20
 
@@ -119,7 +124,7 @@ def test_a_mapping_goes_along(files: Any, tenant: Tenant) -> None:
     server.answers["/a.csv"] = (200, {}, b"n\n1\n2\n")
     mapping = parse_mapping({"fields": {"type": {"constant": "row"}, "value": {"column": "n"}}})
     pull = visited(due_pull(tenant, port, "/a.csv", mapping=mapping))
-    assert finish(ImportJob.objects.get(pk=pull.last_job_id)).accepted == 2
+    assert finish(imported(pull)).accepted == 2
 
 
 @pytest.mark.parametrize(

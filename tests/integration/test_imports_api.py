@@ -24,6 +24,22 @@ CSV = b"at,n,text\n2026-13-01,1,x\n"
 MAPPING = {"fields": {"type": {"constant": "row"}, "value": {"column": "n"}}}
 
 
+BAD_UPLOADS = [
+    (b"", "", 400, "empty_file"),
+    (b"a,b\n", "?format=xml", 415, "unknown_format"),
+    (b"PAR1xx", "?format=csv", 415, "unknown_format"),
+    (b"abc", "?format=parquet", 415, "unknown_format"),
+    (b"\xff\xfea\x00", "?name=a.csv", 415, "unsupported_charset"),
+    (b"hello", "", 415, "unknown_format"),
+    (packed(b"PAR1", "gzip"), "", 415, "unsupported_encoding"),
+    (packed(b"{}", "gzip")[:-5], "", 422, "broken_encoding"),
+    (b"{}", "?colour=1", 400, "invalid_parameter"),
+    (b"{}", "?preview=maybe", 400, "invalid_parameter"),
+    (b"a,b\n", "?name=a.csv&mapping={", 400, "invalid_mapping"),
+    (b"{}", '?mapping={"fields":{"type":{"column":"a"}}}', 400, "invalid_mapping"),
+]
+
+
 @pytest.fixture(autouse=True)
 def _import_dir(books: Books, settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.IMPORT_DIR = tmp_path / "imports"
@@ -131,23 +147,7 @@ def test_a_form_s_file_is_an_import_too(client: Client, tenant: Tenant) -> None:
     assert (answer.status_code, answer.json()["name"]) == (201, "form.ndjson")
 
 
-@pytest.mark.parametrize(
-    ("body", "query", "status", "code"),
-    [
-        (b"", "", 400, "empty_file"),
-        (b"a,b\n", "?format=xml", 415, "unknown_format"),
-        (b"PAR1xx", "?format=csv", 415, "unknown_format"),
-        (b"abc", "?format=parquet", 415, "unknown_format"),
-        (b"\xff\xfea\x00", "?name=a.csv", 415, "unsupported_charset"),
-        (b"hello", "", 415, "unknown_format"),
-        (packed(b"PAR1", "gzip"), "", 415, "unsupported_encoding"),
-        (packed(b"{}", "gzip")[:-5], "", 422, "broken_encoding"),
-        (b"{}", "?colour=1", 400, "invalid_parameter"),
-        (b"{}", "?preview=maybe", 400, "invalid_parameter"),
-        (b"a,b\n", "?name=a.csv&mapping={", 400, "invalid_mapping"),
-        (b"{}", '?mapping={"fields":{"type":{"column":"a"}}}', 400, "invalid_mapping"),
-    ],
-)
+@pytest.mark.parametrize(("body", "query", "status", "code"), BAD_UPLOADS)
 def test_a_bad_upload_is_a_problem_and_leaves_no_file(
     body: bytes, query: str, status: int, code: str, client: Client, tenant: Tenant
 ) -> None:

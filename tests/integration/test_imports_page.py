@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.roles import Role
 from accounts.services import add_member
-from events.imports.models import ImportJob
+from events.imports.models import ImportJob, ImportPull
 from tests.support.imports import event, finish, ndjson, queue
 from tests.support.ingest import Books, Tenant, make_tenant
 
@@ -23,6 +23,7 @@ def _import_dir(books: Books, settings: Settings, tmp_path: Path) -> Iterator[No
     settings.IMPORT_DIR = tmp_path / "imports"
     yield
     ImportJob.objects.all().delete()
+    ImportPull.objects.all().delete()
 
 
 def signed_in(tenant: Tenant, role: str) -> Client:
@@ -132,3 +133,41 @@ def test_another_project_s_import_is_not_there(operator: Client, tenant: Tenant)
         assert operator.post(f"{base(tenant)}{other.pk}/{path}").status_code == 404
     other.refresh_from_db()
     assert other.state == "queued"
+
+
+PULL = {"name": "hourly", "url": "http://127.0.0.1/rows.csv", "cron": "0 * * * *", "mapping": ""}
+
+
+def test_a_schedule_is_made_corrected_paused_run_and_deleted(
+    operator: Client, tenant: Tenant, settings: Settings
+) -> None:
+    settings.OUTBOUND_ALLOWED_HOSTS = []
+    refused = operator.post(f"{base(tenant)}pulls", PULL, follow=True).content.decode()
+    assert "not a public address" in refused
+    assert 'value="hourly"' in refused
+    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
+    assert (
+        "when its schedule says" in operator.post(f"{base(tenant)}pulls", PULL, follow=True).content.decode()
+    )
+    pull = ImportPull.objects.get(project_id=tenant.id)
+    for action, says in (
+        ("pause", "paused"),
+        ("resume", "Resumed"),
+        ("run", "within seconds"),
+        ("delete", "Deleted"),
+    ):
+        answer = operator.post(f"{base(tenant)}pulls/{pull.pk}", {"action": action}, follow=True)
+        assert says in answer.content.decode()
+    assert not ImportPull.objects.exists()
+    assert operator.post(f"{base(tenant)}pulls/{pull.pk}", {"action": "run"}).status_code == 404
+
+
+def test_another_project_s_schedule_is_not_there(
+    operator: Client, tenant: Tenant, settings: Settings
+) -> None:
+    settings.OUTBOUND_ALLOWED_HOSTS = ["127.0.0.1"]
+    other = make_tenant()
+    signed_in(other, "operator").post(f"/p/{other.project.slug}/imports/pulls", PULL)
+    pull = ImportPull.objects.get(project_id=other.id)
+    assert operator.post(f"{base(tenant)}pulls/{pull.pk}", {"action": "delete"}).status_code == 404
+    assert signed_in(tenant, "analyst").post(f"{base(tenant)}pulls", PULL).status_code == 403
