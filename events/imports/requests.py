@@ -33,5 +33,9 @@ def read_upload_options(parameters: Parameters[str, str]) -> UploadOptions:
     return UploadOptions(parameters.get("name", ""), parameters.get("format", ""), mapping, preview)
 
 
+def missing_file() -> RequestRefused:
+    return RequestRefused(400, "missing_file", "Send the file as the field `file`, or as the body itself.")
+
+
 def _invalid(detail: str) -> RequestRefused:
     return RequestRefused(400, "invalid_parameter", detail)
