@@ -26,7 +26,7 @@ from events.imports.files import Received, receive
 from events.imports.mapping import Mapping, parse_mapping
 from events.imports.models import ImportJob
 from events.imports.previewing import preview_import
-from events.imports.requests import UploadOptions, read_upload_options
+from events.imports.requests import UploadOptions, missing_file, read_upload_options
 from events.imports.selectors import find_import, list_imports
 from events.imports.services import cancel_import, create_import, delete_import, start_import
 
@@ -258,9 +258,7 @@ def _receive(request: Request, options: UploadOptions) -> tuple[Received, str]:
     if (request.content_type or "").startswith("multipart/"):
         uploaded = plain.FILES.get("file")
         if uploaded is None:
-            raise RequestRefused(
-                400, "missing_file", "Send the file as the field `file`, or as the body itself."
-            )
+            raise missing_file()
         return receive(uploaded.chunks(PIECE), announced=uploaded.size), options.name or uploaded.name or ""
     length = request.headers.get("content-length", "")
     announced = int(length) if length.isdecimal() else None
