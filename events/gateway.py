@@ -22,6 +22,7 @@ from events.connections import conninfo
 from events.consumers import IngestConsumer
 from events.drops import drops
 from events.errors import IngestError, OutcomeUnknown, Overloaded, RequestRefused
+from events.imports.door import takes_upload, upload_answer
 from events.ingest_keys import resolve_key
 from events.limits import MAX_BODY_BYTES, PUBLISHED, QUEUE_BYTES
 from events.requests import body_too_large, check_length, read_options, scope_missing
@@ -62,6 +63,8 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == EVENTS_PATH and scope["method"] == "POST":
             await self._post_events(scope, receive, send)
+        elif takes_upload(scope):
+            await _send_answer(send, *await upload_answer(scope, receive, self._authenticate))
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket" and scope["path"] == SOCKET_PATH:

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from events.imports.models import ImportJob, ImportPull, ImportRejection
 from events.sanitising.models import SanitisingRule
 from events.schemas.models import EventSchema, SchemaVersion
 
@@ -9,6 +10,9 @@ __all__ = [
     "Event",
     "EventSchema",
     "EventSegment",
+    "ImportJob",
+    "ImportPull",
+    "ImportRejection",
     "IngestCount",
     "RejectedEvent",
     "SanitisingRule",

@@ -17,7 +17,7 @@ from events.limiter import limiter
 from events.policies import Policy, load_policy, remembered_policy
 from events.requests import IngestOptions
 from events.schemas.watching import counting
-from events.submissions import Keyed, Submission, Verdicts
+from events.submissions import Companion, Keyed, Submission, Verdicts
 from events.writer import get_writer
 
 
@@ -30,14 +30,16 @@ def ingest_events(
     request_id: str,
     arrived: float,
     deliver: Callable[[Verdicts | IngestError], None],
+    companion: Companion | None = None,
     using: str = "default",
 ) -> int:
     """Decode a request's events and have them committed in one transaction; returns how many there are.
 
     `body` is as it came over the wire (`options.encoding`); `arrived` is when, in monotonic seconds. `deliver` is
     called exactly once, with Verdicts only after COMMIT returned (or at once when nothing is to be stored), from
-    the writer's thread. Raises RequestRefused (nothing stored; 409 while the same Idempotency-Key is on its way),
-    Overloaded or LimitExceeded (nothing stored, try again).
+    the writer's thread. `companion` writes rows of the door's own in the same transaction. Raises RequestRefused
+    (nothing stored; 409 while the same Idempotency-Key is on its way), Overloaded or LimitExceeded (nothing stored,
+    try again).
     """
     plain_body = decompress(body, options.encoding)
     opened = _open(plain_body, options)
@@ -65,6 +67,7 @@ def ingest_events(
         logged="backfill" not in identity.scopes,
         deliver=counting(deliver, identity.project_id, judged.warned, using) if judged.warned else deliver,
         keyed=keyed,
+        companion=companion,
     )
     try:
         with in_flight.holding(submission, using):

@@ -12,7 +12,7 @@ from events.errors import IngestError, InvalidEvent
 from events.flushes import Flush
 from events.partitions import partition_of
 from events.preparing import Prepared
-from events.rows import NULL, event_row, place_fields, text_field
+from events.rows import NULL, attributed_row, event_row, place_fields, text_field
 from events.submissions import Keyed, Rejection, Submission, Verdicts
 
 _FAST: Final = 1
@@ -33,6 +33,7 @@ class SpooledEvent(msgspec.Struct, array_like=True, gc=False):
     key: str
     value: float | None
     data: bytes
+    attributes: bytes = b""
 
 
 class SpooledRequest(msgspec.Struct, array_like=True):
@@ -85,7 +86,7 @@ def _spooled(submission: Submission) -> SpooledRequest:
         [
             SpooledEvent(
                 each.position, each.time_us, each.uid, each.identified, each.id, each.type, each.source, each.subject,
-                each.key, each.value, each.data,
+                each.key, each.value, each.data, each.attributes,
             )
             for each in submission.prepared
         ],
@@ -131,7 +132,9 @@ def _prepared(project_id: int, event: SpooledEvent) -> Prepared:
     )  # fmt: skip
     return Prepared(
         project_id, event.position, event.time_us, event.uid, event.identified, event.id, event.type, event.source,
-        event.subject, event.key, partition, event.value, event.data, row,
+        event.subject, event.key, partition, event.value, event.data,
+        attributed_row(row, event.attributes, event.value, event.data) if event.attributes else row,
+        event.attributes,
     )  # fmt: skip
 
 
@@ -168,5 +171,6 @@ def _text(event: Prepared) -> bytes:
         "time": _EPOCH + timedelta(microseconds=event.time_us),
         "value": event.value,
         "data": msgspec.Raw(event.data) if event.data else None,
+        "attributes": msgspec.Raw(event.attributes) if event.attributes else None,
     }
     return _json({name: value for name, value in members.items() if value not in (None, "")})

@@ -19,6 +19,7 @@ from events.flushes import (
     count_by_type,
     pack_positions,
     replayed_outcome,
+    verdicts_of,
 )
 from events.isolation import insert_isolated
 from events.packed import PackedTimes, PackedUuids
@@ -94,6 +95,7 @@ def _store(connection: Connection, flush: Flush, store: Store, *, isolated: bool
         _finish(cursor, flush, outcome, store)
         if flush.keyed:
             record_answers(cursor, flush, outcome)
+        _accompany(cursor, flush, outcome)
         failpoint("ingest.before_commit")
     store.latencies = None
     return outcome
@@ -224,6 +226,14 @@ def _finish(cursor: Cursor, flush: Flush, outcome: Outcome, store: Store) -> Non
         _insert_rejected(cursor, rejected, outcome.received_at)
     if store.latencies:
         cursor.execute(_LATENCIES, {"process": store.process, "latencies": store.latencies}, prepare=True)
+
+
+def _accompany(cursor: Cursor, flush: Flush, outcome: Outcome) -> None:
+    """What a door commits together with the events of its request."""
+    if any(submission.companion for submission in flush.submissions):
+        for submission, verdicts in zip(flush.submissions, verdicts_of(flush, outcome), strict=True):
+            if submission.companion:
+                submission.companion(cursor, verdicts)
 
 
 def _insert_rejected(cursor: Cursor, rejected: Sequence[tuple[Any, Any]], received_at: datetime) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import psycopg
 
 from events.errors import IngestError, InvalidEvent
 from events.preparing import Prepared
@@ -42,6 +44,10 @@ class Keyed(NamedTuple):
     body: bytes
 
 
+# Writes rows of its own in the flush's transaction; runs again when the flush does. What it raises undoes the flush.
+Companion = Callable[["psycopg.Cursor[tuple[Any, ...]]", Verdicts], None]
+
+
 @dataclass(slots=True, eq=False)
 class Submission:
     """A decoded request. `arrived` is monotonic seconds; `size` the bytes it holds while it waits.
@@ -62,3 +68,4 @@ class Submission:
     deliver: Callable[[Verdicts | IngestError], None]
     keyed: Keyed | None = None
     spooled: bool = False  # answered 202 before: whatever is refused now must be kept
+    companion: Companion | None = None

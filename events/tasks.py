@@ -3,7 +3,13 @@
 from celery import shared_task
 
 from events import maintenance, rollups, rotation
+from events.imports.pulling import pull_due
+from events.imports.running import run_import
+from events.imports.services import tidy_imports
 from events.quarantine import bulks, replaying
+
+# Unpacking a large file is one step: it renews its lease, and may take this long.
+IMPORT_SECONDS = 1_800
 
 
 @shared_task(name="events.refresh_rollups")
@@ -25,3 +31,18 @@ def rotate_identity() -> None:
 def work_on_quarantine() -> None:
     replaying.resume_replays()
     bulks.run_unfinished(seconds=5.0)
+
+
+@shared_task(name="events.run_imports", time_limit=IMPORT_SECONDS)
+def run_imports() -> None:
+    run_import()
+
+
+@shared_task(name="events.pull_files", time_limit=IMPORT_SECONDS)
+def pull_files() -> None:
+    pull_due()
+
+
+@shared_task(name="events.tidy_imports")
+def tidy() -> None:
+    tidy_imports()

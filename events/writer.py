@@ -218,7 +218,8 @@ class Writer:
 
     def _set_aside(self, flush: Flush, *, otherwise: IngestError) -> Sequence[Verdicts | IngestError]:
         """Spool the flush under its own id, so that it does not matter whether an attempt had committed."""
-        if self._spool is None:
+        # What a door writes beside its events cannot wait in a file: such a door comes again by itself.
+        if self._spool is None or any(submission.companion for submission in flush.submissions):
             return [otherwise] * len(flush.submissions)
         try:
             self._spool.append(flush.id, len(flush.events), encode_flush(flush))

@@ -1,6 +1,6 @@
 """Who a live socket belongs to, and what it may see: asked at the start and again every few seconds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Final
@@ -16,8 +16,9 @@ from accounts.models import Project, User
 from accounts.origins import Headers, header
 from accounts.roles import Permission, has_permission
 from monitoring.errors import Forbidden
+from monitoring.payloads import Topic
 
-PERMISSION: Final[Permission] = "dashboard.view"
+PERMISSIONS: Final[Mapping[Topic, Permission]] = {"overview": "dashboard.view", "imports": "imports.view"}
 Person = User | KeyPrincipal
 _keys = KeyReader()
 
@@ -63,10 +64,10 @@ def session_credentials(headers: Headers) -> SessionCredentials | None:
     return SessionCredentials(session_key) if session_key else None
 
 
-def viewable_project(person: Person, slug: str) -> Project:
-    """The project, if the person may see its dashboards. Raises Forbidden, alike for one that does not exist."""
+def viewable_project(person: Person, slug: str, topic: Topic) -> Project:
+    """The project, if the person may see the topic there. Raises Forbidden, alike for one that does not exist."""
     project = Project.objects.filter(slug=slug).first()
-    if project is None or not has_permission(person, project, PERMISSION):
+    if project is None or not has_permission(person, project, PERMISSIONS[topic]):
         raise Forbidden(
             "You may not see this project, or it does not exist. "
             "Ask one of its admins for a role, or for a key with the scope read.",
@@ -83,10 +84,10 @@ class Recheck:
     lost: frozenset[int] = frozenset()
 
 
-def recheck(credentials: Credentials, project_ids: Iterable[int]) -> Recheck:
+def recheck(credentials: Credentials, subscribed: Iterable[tuple[Topic, int]]) -> Recheck:
     """Whether the credentials still hold, and which of the projects they no longer open."""
     person = credentials.person()
     if person is None:
         return Recheck(known=False)
-    lost = (each for each in project_ids if not has_permission(person, each, PERMISSION))
+    lost = (each for topic, each in subscribed if not has_permission(person, each, PERMISSIONS[topic]))
     return Recheck(known=True, lost=frozenset(lost))

@@ -159,7 +159,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         person: Person | None = await self._database(self.credentials.person) if self.credentials else None
         if person is None:
             raise AuthenticationRequired(SIGN_IN, field="auth")
-        project = await self._database(viewable_project, person, name[1])
+        project = await self._database(viewable_project, person, name[1], name[0])
         self.subscriptions.add(name, project, frame.since)
 
     async def _unsubscribe(self, frame: ClientFrame) -> None:
@@ -201,7 +201,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         if self.credentials is None:
             return None
         with suppress(*AWAY):
-            found = await self._database(recheck, self.credentials, self.subscriptions.project_ids)
+            found = await self._database(recheck, self.credentials, self.subscriptions.subscribed)
             if not found.known:
                 gone = AuthenticationRequired("The session ended, or the key was revoked.", field="auth")
                 return Close.SIGN_IN, gone

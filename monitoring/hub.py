@@ -14,9 +14,10 @@ from django.db import Error as DatabaseError
 
 from monitoring import threads
 from monitoring.frames import encode
+from monitoring.imports import read_imports
 from monitoring.listener import Listener
 from monitoring.overview import read_overview
-from monitoring.payloads import Overview, SnapshotReason, Topic
+from monitoring.payloads import Data, SnapshotReason, Topic
 from monitoring.state import State, delta, snapshot
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,8 @@ ANSWER_SECONDS = 3.0
 # States kept for clients that come back with a `since`: about half a minute of a busy project.
 REMEMBERED = 64
 
-Read = Callable[[int], Overview]
-TOPICS: dict[Topic, Read] = {"overview": read_overview}
+Read = Callable[[int], Data]
+TOPICS: dict[Topic, Read] = {"overview": read_overview, "imports": read_imports}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Hub:
         self._remembered: OrderedDict[int, State] = OrderedDict()
         self._encoded: dict[tuple[int, str], str] = {}
         self._hinted = asyncio.Event()
-        self._reading: asyncio.Future[Overview] | None = None
+        self._reading: asyncio.Future[Data] | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"hub-{subject.project}")
         self._task.add_done_callback(self._ended)
 
@@ -95,7 +96,7 @@ class Hub:
                 async with asyncio.timeout(LONGEST_SECONDS - SHORTEST_SECONDS):
                     await self._hinted.wait()
 
-    async def _rows(self) -> Overview | None:
+    async def _rows(self) -> Data | None:
         """The rows as they are; None when the database does not give them."""
         self._reading = self._reading or threads.start(self._read, self.subject.project_id)
         done, _ = await asyncio.wait({self._reading}, timeout=ANSWER_SECONDS)
@@ -108,7 +109,7 @@ class Hub:
             log.warning("live.read_failed", project=self.subject.project, error=str(error).strip())
             return None
 
-    def _publish(self, data: Overview | None) -> None:
+    def _publish(self, data: Data | None) -> None:
         """Number what was read. Without an answer: the last data again, said to be stale."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         old, topic, project = self.state, self.subject.topic, self.subject.project

@@ -1,8 +1,10 @@
-"""What the overview consists of, on the wire of WS /ws/v1/live and in the page's first HTML."""
+"""What the topics consist of, on the wire of WS /ws/v1/live and in the pages' first HTML."""
 
 from typing import Literal, TypedDict
 
-Topic = Literal["overview"]
+from events.imports.describing import ImportDocument
+
+Topic = Literal["overview", "imports"]
 
 
 class Rate(TypedDict):
@@ -131,6 +133,20 @@ class OverviewChanges(TypedDict, total=False):
     windows: list[ClosedWindow]
 
 
+class Imports(TypedDict):
+    """The project's newest imports, newest first."""
+
+    imports: list[ImportDocument]
+
+
+class ImportsChanges(TypedDict, total=False):
+    """The list, whole, when anything in it differs."""
+
+    imports: list[ImportDocument]
+
+
+Data = Overview | Imports
+Changes = OverviewChanges | ImportsChanges
 SnapshotReason = Literal["start", "epoch", "gap"]
 
 
@@ -146,7 +162,7 @@ class SnapshotFrame(TypedDict):
     as_of: str | None
     stale: bool
     stale_since: str | None
-    data: Overview | None
+    data: Data | None
 
 
 class DeltaFrame(TypedDict):
@@ -161,7 +177,7 @@ class DeltaFrame(TypedDict):
     as_of: str | None
     stale: bool
     stale_since: str | None
-    data: OverviewChanges
+    data: Changes
 
 
 class ErrorFrame(TypedDict):

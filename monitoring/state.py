@@ -1,9 +1,15 @@
 """The hub's states and how one differs from another: pure, so that every socket may have its own pace."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from monitoring.payloads import (
+    Changes,
+    Data,
     DeltaFrame,
+    Imports,
+    ImportsChanges,
     Overview,
     OverviewChanges,
     Series,
@@ -23,7 +29,7 @@ class State:
     seq: int
     as_of: str | None
     stale_since: str | None
-    data: Overview | None
+    data: Data | None
 
 
 def snapshot(state: State, reason: SnapshotReason) -> SnapshotFrame:
@@ -55,7 +61,7 @@ def delta(old: State, new: State) -> DeltaFrame:
         "as_of": new.as_of,
         "stale": new.stale_since is not None,
         "stale_since": new.stale_since,
-        "data": changes(old.data, new.data),
+        "data": DIFFERENCES[new.topic](old.data, new.data),
     }
 
 
@@ -83,6 +89,17 @@ def changes(old: Overview, new: Overview) -> OverviewChanges:
     if old["windows"] != new["windows"]:
         found["windows"] = new["windows"]
     return found
+
+
+def imports_changes(old: Imports, new: Imports) -> ImportsChanges:
+    return {"imports": new["imports"]} if old["imports"] != new["imports"] else {}
+
+
+# Both states of a delta are of one topic, and so are their data.
+DIFFERENCES: Final[Mapping[Topic, Callable[[Any, Any], Changes]]] = {
+    "overview": changes,
+    "imports": imports_changes,
+}
 
 
 def series_tail(old: Series, new: Series) -> Series | None:

@@ -74,8 +74,10 @@ class Subscriptions:
         return any(each.hub.failed for each in self._by_name.values())
 
     @property
-    def project_ids(self) -> list[int]:
-        return [each.hub.subject.project_id for each in self._by_name.values()]
+    def subscribed(self) -> list[tuple[Topic, int]]:
+        """Topic and project id of each."""
+        subjects = [each.hub.subject for each in self._by_name.values()]
+        return [(subject.topic, subject.project_id) for subject in subjects]
 
     def silent_seconds(self) -> float:
         """For how long the client has owed an acknowledgement at most."""

@@ -7,21 +7,24 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from msgspec import structs
 
 from accounts.identity import KeyIdentity
 from accounts.selectors import sender_identities
-from events.decoding import BodyFormat, Event
+from events.decoding import BodyFormat, Event, Opener
 from events.errors import IngestError, InvalidEvent, RequestRefused
 from events.identity import identity_key
 from events.policies import Policy
 from events.preparing import Bounds, microseconds, out_of_range, time_bounds
+from events.protocols.cloudevents.envelope import open_json
 from events.quarantine.rows import Refused, Sound, Waiting
 from events.requests import IngestOptions
 from events.services import fetch_policy, ingest_events
 from events.submissions import Verdicts
 
 REQUEST: Final = "replay"
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,22 @@ def ingest(
     )
 
 
-def as_body(text: bytes) -> tuple[bytes, BodyFormat]:
-    """A request that holds `text` as its one event, whatever it is. Only lines keep an array from being taken apart."""
+def as_body(text: bytes) -> tuple[bytes, BodyFormat | Opener]:
+    """A request that holds `text` as its one event, whatever it is. Only lines keep an array from being taken apart.
+
+    A CloudEvent tells itself by its `specversion`, which none of our own events may have.
+    """
+    if _is_cloudevent(text):
+        return text, open_json
     if b"\n" not in text:
         return text, "ndjson"
     return (b"[" + text + b"]" if text.lstrip()[:1] == b"[" else text), "json"
+
+
+def _is_cloudevent(text: bytes) -> bool:
+    if b'"specversion"' not in text:
+        return False
+    try:
+        return "specversion" in _decode_members(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from accounts.models import Project
-from events.errors import IngestError, InvalidEvent
+from events.errors import IngestError, InvalidEvent, OutcomeUnknown
 from events.failpoints import failpoint
 from events.quarantine import storage
 from events.quarantine.judging import Senders, find_senders, ingest, judge, name
@@ -115,6 +115,8 @@ def _error_of(future: "Future[Verdicts]", deadline: float) -> IngestError | Time
         verdicts = future.result(max(0.0, deadline - time.monotonic()))
     except (IngestError, TimeoutError) as error:
         return error
+    if verdicts.spooled:  # on disk, and not judged by the database: another try finds it there, by its id
+        return OutcomeUnknown("The database is away; the event waits in the spool.")
     return verdicts.rejections[0].error if verdicts.rejections else None
 
 

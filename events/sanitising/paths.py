@@ -7,7 +7,8 @@ from events.limits import MAX_DEPTH
 from events.sanitising.errors import RuleInvalid
 
 TEXT_FIELDS: Final = ("subject", "source", "key", "id")
-FIELDS: Final = ("data", *TEXT_FIELDS)
+ATTRIBUTES: Final = "attributes"  # of an event of another protocol: what it has beyond our fields
+FIELDS: Final = ("data", *TEXT_FIELDS, ATTRIBUTES)
 MAX_POINTER: Final = 500
 DROPPED: Final = object()
 _ANY: Final = "*"
@@ -16,7 +17,7 @@ Change = Callable[[Any], Any]
 
 
 def parse_path(pointer: str) -> tuple[str, ...]:
-    """The tokens of a pointer into `data`, `subject`, `source`, `key` or `id`. Raises RuleInvalid."""
+    """The tokens of a pointer into `data`, `subject`, `source`, `key`, `id` or `attributes`. Raises RuleInvalid."""
     if len(pointer) > MAX_POINTER:
         raise RuleInvalid("path", f"It has {len(pointer)} characters; write at most {MAX_POINTER}.")
     if not pointer.startswith("/"):
@@ -26,8 +27,10 @@ def parse_path(pointer: str) -> tuple[str, ...]:
         raise RuleInvalid(
             "path", f"Rules reach {', '.join('/' + field for field in FIELDS)}, not /{tokens[0]}."
         )
-    if tokens[0] != "data" and len(tokens) > 1:
+    if tokens[0] in TEXT_FIELDS and len(tokens) > 1:
         raise RuleInvalid("path", f"/{tokens[0]} is a text and has nothing inside; end the path there.")
+    if tokens == (ATTRIBUTES,):
+        raise RuleInvalid("path", "Name one attribute, as in /attributes/tenant.")
     if len(tokens) > MAX_DEPTH:
         raise RuleInvalid("path", f"It goes {len(tokens)} levels deep; events end at {MAX_DEPTH}.")
     return tokens

@@ -6,16 +6,17 @@ from typing import Any, Final, cast
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
-from events.decoding import Event
+from events.decoding import AttributedEvent, Event
 from events.errors import InvalidEvent
 from events.limits import MAX_EVENT_BYTES, MAX_ID, MAX_TEXT
 from events.sanitising import canonical
-from events.sanitising.paths import TEXT_FIELDS
+from events.sanitising.paths import ATTRIBUTES, TEXT_FIELDS
 from events.sanitising.rules import WHOLE, Rule, Tree, apply_rules
 from events.sanitising.tokens import MASK, Tokens
 
 _LONGEST: Final = {"id": MAX_ID, "source": MAX_TEXT, "subject": MAX_TEXT, "key": MAX_TEXT}
 _NULL: Final = b"null"
+PARTITION_KEY: Final = "partitionkey"
 UNREADABLE: Final = (
     "[not kept: this is not JSON, so the project's sanitising rules could not be applied to it]"
 )
@@ -25,7 +26,9 @@ TOO_LARGE: Final = (
 
 
 class Sanitiser:
-    """Applies rules in order to `data`, `subject`, `source`, `key` and `id`; what they hide is hidden for good."""
+    """Applies rules in order to `data`, `subject`, `source`, `key`, `id` and `attributes`; what they hide is hidden
+    for good.
+    """
 
     def __init__(self, rules: Sequence[Rule], tokens: Tokens) -> None:
         self._rules = tuple(rules)
@@ -42,6 +45,8 @@ class Sanitiser:
             tree: Tree = {"data": canonical.read(data)}
             if apply_rules(rules, tree):
                 changes["data"] = _written(tree)
+        if isinstance(event, AttributedEvent):
+            changes |= self._changed_attributes(event, changes)
         return replace(event, **changes) if changes else event
 
     def _changed_texts(self, event: Event) -> dict[str, Any]:
@@ -54,6 +59,19 @@ class Sanitiser:
             for name, text in sent.items()
             if tree.get(name) != text
         }
+
+    def _changed_attributes(self, event: AttributedEvent, changes: dict[str, Any]) -> dict[str, Any]:
+        """CloudEvents keep their partition key among them too, where it must look as `key` does."""
+        tree: Tree = {ATTRIBUTES: canonical.read(bytes(event.attributes))}
+        changed = apply_rules(self._rules, tree)
+        attributes = tree.get(ATTRIBUTES, {})
+        if "key" in changes and PARTITION_KEY in attributes:
+            changed = True
+            if changes["key"] is UNSET:
+                del attributes[PARTITION_KEY]
+            else:
+                attributes[PARTITION_KEY] = changes["key"]
+        return {ATTRIBUTES: Raw(canonical.write(attributes))} if changed else {}
 
     def _shortened(self, name: str, text: str) -> str:
         """Tokens are longer than an address: a text that no longer fits is hashed as a whole."""
@@ -78,12 +96,23 @@ class Sanitiser:
         try:
             document = canonical.read(frame)
             tree = document if isinstance(document, dict) else {WHOLE: document}
-            if not apply_rules(self._rules, tree):
+            if not self._apply_to_text(tree):
                 return frame
             cleaned = canonical.write(tree if isinstance(document, dict) else tree.get(WHOLE))
         except (ValueError, RecursionError):  # not UTF-8 or JSON, half a surrogate pair, hundreds of levels
             return UNREADABLE.encode()
         return cleaned if len(cleaned) <= MAX_EVENT_BYTES else TOO_LARGE.encode()
+
+    def _apply_to_text(self, tree: Tree) -> bool:
+        """In a CloudEvent the attributes lie beside the fields, and the partition key has another name."""
+        changed = apply_rules(self._rules, tree)
+        if "specversion" in tree:
+            changed |= apply_rules(self._rules, {ATTRIBUTES: tree})
+            key: Tree = {"key": tree[PARTITION_KEY]} if PARTITION_KEY in tree else {}
+            if key and apply_rules(self._rules, key):
+                changed = True
+                tree[PARTITION_KEY] = key.get("key", MASK)
+        return changed
 
     def clean_error(self, error: InvalidEvent) -> InvalidEvent:
         """The verdict without what a rule hides: a message may name a key or quote a number."""

@@ -54,6 +54,12 @@ def instant(value: datetime | None) -> SafeString:
 
 
 @register.filter
+def percent(value: float | Missing | None) -> str:
+    """A share of one; never 100 before it is whole."""
+    return NOTHING if value is None or value == "" else f"{int(value * 100)} %"
+
+
+@register.filter
 def moment(value: str, style: str = "clock") -> SafeString:
     """A time element in UTC, which the page's script turns to the reader's zone."""
     shape = {"clock": "%H:%M:%S", "minute": "%H:%M"}[style]

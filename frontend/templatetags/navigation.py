@@ -25,6 +25,7 @@ class Page(NamedTuple):
 PAGES: Final = (
     Page("overview", _("Overview"), "dashboard.view"),
     Page("rejected", _("Quarantine"), "rejected.view"),
+    Page("imports", _("Imports"), "imports.view"),
     Page("schemas", _("Schemas"), "schemas.view"),
     Page("sanitising", _("Sanitising"), "schemas.view"),
     Page("limits", _("Limits"), "rejected.view"),

@@ -14,6 +14,7 @@ from config import env
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.figures import Figure, render_detail
 from tests.benchmarks.flow import end_to_end, memory, processing_latency
+from tests.benchmarks.importing import import_ndjson
 from tests.benchmarks.ingest import (
     ingest_http_batch,
     ingest_http_batch_ids,
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "ingest_http_single": ingest_http_single,
     "ingest_websocket": ingest_websocket,
     "ingest_latency_10k": ingest_latency_10k,
+    "import_ndjson": import_ndjson,
     "end_to_end": end_to_end,
     "processing_latency": processing_latency,
     "memory": memory,

@@ -82,6 +82,19 @@ def test_a_corrected_event_is_stored_and_its_row_says_as_what(
     assert (bytes(after["raw"]), bytes(after["corrected"])) == (BAD, GOOD.encode())
 
 
+def test_a_cloudevent_is_replayed_as_one(
+    api: Api, refuse: Refuse, gateway: Door, tenant: Tenant, books: Books
+) -> None:
+    event = {"specversion": "1.0", "id": "a", "source": "/s", "type": "a b", "tenant": "acme"}
+    answer = post(gateway, tenant.key, event, content_type="application/cloudevents+json")
+    assert answer.json["errors"][0]["code"] == "invalid_format"
+    (row,) = books.rejected(tenant.id)
+    corrected = msgspec.json.encode({**event, "type": "ab"}).decode()
+    assert api.post(f"/{row['id']}/replay", {"text": corrected}).status_code == 200
+    (stored,) = books.events(tenant.id)
+    assert (stored["event_id"], stored["attributes"]) == ("a", {"specversion": "1.0", "tenant": "acme"})
+
+
 def test_an_event_without_a_time_gets_that_of_its_arrival(
     api: Api, refuse: Refuse, tenant: Tenant, books: Books
 ) -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
-from events.decoding import Event, decode_event
+from events.decoding import AttributedEvent, Event, decode_event
 from events.errors import InvalidEvent
 from events.identity import identity_key
 from events.limits import MAX_EVENT_BYTES
+from events.protocols.cloudevents.envelope import decode_cloudevent
 from events.sanitising.errors import RuleInvalid
 from events.sanitising.rules import RuleText, compile_rule
 from events.sanitising.sanitiser import Sanitiser
@@ -140,6 +141,33 @@ def test_what_no_rule_touches_keeps_every_digit() -> None:
 def test_an_event_that_no_rule_touches_is_the_same_object() -> None:
     event = Event(type="t", subject="s", data=Raw(b'{"a":"b"}'))
     assert rules(RuleText("mask", pattern="email"), RuleText("drop", "/data/z")).screen(event) is event
+
+
+def cloudevent(**attributes: str) -> bytes:
+    whole = {"specversion": "1.0", "id": "a", "source": "/s", "type": "t", **attributes}
+    return msgspec.json.encode(whole)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sent", "expected"),
+    [
+        (RuleText("mask", pattern="email"), {"sender": EMAIL}, {"sender": MASK}),
+        (RuleText("hash", "/attributes/sender"), {"sender": EMAIL, "b": "x"}, {"sender": HASHED, "b": "x"}),
+        (RuleText("drop", "/attributes/sender"), {"sender": EMAIL, "b": "x"}, {"b": "x"}),
+        (RuleText("hash", "/key"), {"partitionkey": EMAIL}, {"partitionkey": HASHED}),
+        (RuleText("drop", "/data/a"), {"sender": EMAIL}, {"sender": EMAIL}),
+    ],
+)
+def test_attributes_of_cloudevents_are_hidden_in_events_and_in_texts_alike(
+    rule: RuleText, sent: dict[str, str], expected: dict[str, str]
+) -> None:
+    sanitiser, raw = rules(rule), cloudevent(**sent)
+    event = sanitiser.screen(decode_cloudevent(raw, plain=False))
+    assert isinstance(event, AttributedEvent)
+    attributes = msgspec.json.decode(event.attributes)
+    assert attributes == {"specversion": "1.0", **expected}
+    assert event.key == expected.get("partitionkey", UNSET)
+    assert json.loads(sanitiser.clean(raw)) == json.loads(cloudevent(**expected))
 
 
 def test_rules_apply_in_order() -> None:

@@ -14,6 +14,7 @@ from events.decoding import Event, decode_event
 from events.errors import InvalidEvent
 from events.flushes import Flush
 from events.preparing import Bounds, prepare
+from events.protocols.cloudevents.envelope import decode_cloudevent
 from events.spooled import decode_flush, encode_flush, spooled_verdicts
 from events.submissions import Keyed, Rejection, Submission
 
@@ -101,6 +102,14 @@ def test_an_events_text_reads_as_the_same_event(events: list[Event]) -> None:
             bounds=ALWAYS,
         )
         assert again == event
+
+
+def test_the_attributes_of_a_cloudevent_come_out_too() -> None:
+    raw = b'{"specversion":"1.0","id":"a","source":"/s","type":"t","tenant":"acme","data":{"x":1}}'
+    flush = Flush([submission([decode_cloudevent(raw, plain=False), Event("t", id="b")])])
+    found = decode_flush(flush.id, encode_flush(flush))
+    assert found.events == flush.events, "down to the packed row"
+    assert b"acme" in found.events[0].attributes
 
 
 def test_what_is_said_of_a_spooled_request_names_what_is_kept() -> None:

@@ -131,6 +131,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "EXCEPTION_HANDLER": "events.api_errors.exception_handler",
+    # `format` is a word of our own API: of an import's file, of what is downloaded.
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
@@ -170,5 +172,6 @@ LOGGING = logging_config(mode=MODE, level=env.choice("STREAMGAUGE_LOG_LEVEL", en
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
+from config.settings.imports import *  # noqa: E402, F403
 from config.settings.schedule import *  # noqa: E402, F403
 from config.settings.security import *  # noqa: E402, F403

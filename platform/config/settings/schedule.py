@@ -14,5 +14,8 @@ CELERY_BEAT_SCHEDULE = {
     "refresh-rollups": every(5, "events.refresh_rollups"),
     "prune-ingest-tables": every(60, "events.prune_ingest_tables"),
     "work-on-quarantine": every(5, "events.work_on_quarantine"),
+    "run-imports": every(1, "events.run_imports"),
+    "pull-files": every(10, "events.pull_files"),
+    "tidy-imports": every(300, "events.tidy_imports"),
     "rotate-identity": every(300, "events.rotate_identity"),
 }

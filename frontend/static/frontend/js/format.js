@@ -13,7 +13,9 @@ const integer = (value) => whole.format(value);
 const rate = (value) => (value >= 10 || value === 0 ? whole.format(value) : oneDecimal.format(value));
 const measure = (value) => (Number.isInteger(value) && Math.abs(value) < 1e15 ? whole.format(value) : significant.format(value));
 
-const styles = { integer, rate, measure, seconds: rate };
+const percent = (value) => `${Math.trunc(value * 100)} %`;
+
+const styles = { integer, rate, measure, percent, seconds: rate };
 
 /** `value` in one of the styles above; text without a style, a dash when there is none. */
 export const format = (value, style) => {
