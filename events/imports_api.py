@@ -89,7 +89,7 @@ class PreviewRowSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(allow_null=True)
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class ImportPreviewSerializer(serializers.Serializer[Any]):
     """The first rows by a mapping, which is a suggestion when nobody gave one."""
 
     columns = serializers.ListField(child=serializers.CharField(), allow_null=True)
@@ -209,7 +209,7 @@ class PreviewView(APIView):
     permission_classes = [SeesImports]
     parser_classes = [JSONParser]
 
-    @extend_schema(operation_id="imports_preview", parameters=[_PROJECT], responses=PreviewSerializer)
+    @extend_schema(operation_id="imports_preview", parameters=[_PROJECT], responses=ImportPreviewSerializer)
     def get(self, request: Request, job_id: UUID) -> Response:
         return Response(describe_preview(preview_import(_job(request, job_id))))
 
@@ -217,7 +217,7 @@ class PreviewView(APIView):
         operation_id="imports_preview_mapping",
         parameters=[_PROJECT],
         request=StartSerializer,
-        responses=PreviewSerializer,
+        responses=ImportPreviewSerializer,
     )
     def post(self, request: Request, job_id: UUID) -> Response:
         job = _job(request, job_id)

@@ -79,7 +79,7 @@ class StepSerializer(serializers.Serializer[Any]):
     after = EventField()
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class SanitisingPreviewSerializer(serializers.Serializer[Any]):
     before = EventField()
     after = EventField()
     steps = StepSerializer(many=True)
@@ -140,7 +140,9 @@ class SanitisingPreviewView(PolicyView):
     reads = "events.read"
 
     @extend_schema(
-        operation_id="preview_sanitising", request=PreviewInSerializer, responses=PreviewSerializer(many=True)
+        operation_id="preview_sanitising",
+        request=PreviewInSerializer,
+        responses=SanitisingPreviewSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
         sent = valid(PreviewInSerializer, request)

@@ -26,7 +26,10 @@ REFUSAL = Refusal(1, "wrong_type", "m", "/value")
     [
         (answered(200, verdicts(1, 1)), Verdicts(1, 1)),
         (answered(207, verdicts(1, 0, BAD)), Verdicts(1, 0, (REFUSAL,))),
-        (answered(202, verdicts(2, 0, durability="spooled")), Verdicts(2, 0, (), "spooled")),
+        (
+            answered(202, {**verdicts(2, 0, durability="spooled"), "duplicates": None}),
+            Verdicts(2, 0, (), "spooled"),
+        ),
         (answered(422, verdicts(0, 0, BAD, OTHER)), Verdicts(0, 0, (REFUSAL, Refusal(0, "too_deep", "n")))),
     ],
     ids=["stored", "some refused", "spooled", "all refused"],

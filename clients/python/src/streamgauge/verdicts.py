@@ -119,6 +119,9 @@ def _document(body: bytes) -> dict[str, Any]:
 def _read(document: dict[str, Any], status: int, events: int) -> Verdicts | None:
     """None when this is not an answer about this many events."""
     accepted, duplicates, errors = (document.get(name) for name in ("accepted", "duplicates", "errors"))
+    spooled = status == 202 or document.get("durability") == "spooled"
+    if spooled and duplicates is None:  # not known before the database is back
+        duplicates = 0
     if type(accepted) is not int or type(duplicates) is not int or not isinstance(errors, list):
         return None
     refusals = tuple(_refusal(each) for each in errors if isinstance(each, dict))
@@ -127,7 +130,6 @@ def _read(document: dict[str, Any], status: int, events: int) -> Verdicts | None
         return None
     if accepted + duplicates + len(refusals) != events:
         return None
-    spooled = status == 202 or document.get("durability") == "spooled"
     return Verdicts(accepted, duplicates, refusals, "spooled" if spooled else "committed")
 
 
