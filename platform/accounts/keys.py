@@ -192,8 +192,10 @@ class KeyCache:
             return await self._execute_once(sql, parameters)
 
     async def _execute_once(self, sql: str, parameters: dict[str, Any]) -> Sequence[Any]:
-        connection = self._connection or await self._connect()
-        self._connection = None
+        # Taken before anything is awaited: another query may bring one back while this one connects.
+        connection, self._connection = self._connection, None
+        if connection is None:
+            connection = await self._connect()
         try:
             cursor = await connection.execute(sql, parameters)
             rows = await cursor.fetchall() if cursor.description else []

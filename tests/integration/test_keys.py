@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -304,6 +305,30 @@ async def test_a_blocked_query_is_given_up_and_the_next_one_answered(
 def _terminate(pid: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+async def test_two_queries_at_once_leave_one_connection_open(
+    cache: KeyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them connects while the other is through already and brings its connection back."""
+    made: list[psycopg.AsyncConnection[Any]] = []
+    connecting, go_on, connect = asyncio.Event(), asyncio.Event(), cache._connect
+
+    async def first_is_slow() -> psycopg.AsyncConnection[Any]:
+        made.append(await connect())
+        if len(made) == 1:
+            connecting.set()
+            await go_on.wait()
+            return made[0]
+        return made[-1]
+
+    monkeypatch.setattr(cache, "_connect", first_is_slow)
+    slow = asyncio.create_task(cache._query("SELECT 1", {}))
+    await asyncio.wait_for(connecting.wait(), 10)
+    await cache._query("SELECT 1", {})
+    go_on.set()
+    await slow
+    assert [connection.closed for connection in made].count(False) == 1
 
 
 def test_the_synchronous_door_reads_once_and_notes_the_use(
