@@ -108,6 +108,28 @@ describes_ingest = extend_schema(
 )
 
 
+# What any path may answer beside what it documents itself.
+_ANYWHERE: Final = {
+    400: "Malformed", 401: "No key or session, or a bad one", 403: "The key or person may not do this",
+    404: "Not there, or not for this key or person", 405: "The path has no such method",
+    406: "No such representation", 409: "Not in this state", 413: "Too large", 415: "Unsupported type",
+    422: "Refused; errors name the fields", 429: "A limit; send again after Retry-After",
+    503: "The database does not answer; send again after Retry-After",
+}  # fmt: skip
+_METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+
+
+def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """For POSTPROCESSING_HOOKS: every error is a problem document, whichever path it comes from."""
+    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path in result["paths"].values():
+        for operation in (path[method] for method in path.keys() & _METHODS):
+            for status, text in _ANYWHERE.items():
+                operation["responses"].setdefault(str(status), {"description": text, "content": content})
+    return result
+
+
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the document names our key authentication; registered by being defined."""
 

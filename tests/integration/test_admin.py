@@ -208,7 +208,8 @@ def test_limits_are_changed_in_the_admin_and_in_the_audit_log(mine: Project, my_
     )
     page = client.post(url("apikey", "change", my_key.key.pk), {**form, "allowed_addresses": "192.0.2.7/24"})
     assert b"is no address or network" in page.content
-    project = {"name": "Mine", "raw_retention_days": "90", "live_limit_days": "", "rate_limit": "7"}
+    project = {"name": "Mine", "raw_retention_days": "90", "live_limit_days": "", "rate_limit": "7",
+               "rejected_retention_days": "30"}  # fmt: skip
     page = client.post(url("project", "change", mine.pk), {**project, "rate_limit": "", "rate_burst": "9"})
     assert b"A burst needs a rate limit" in page.content
     assert client.post(url("project", "change", mine.pk), project).status_code == 302
@@ -273,7 +274,10 @@ def test_not_even_a_superuser_can_add_change_or_delete_an_audit_entry(root: Clie
 
 
 def test_a_user_whom_the_log_names_cannot_be_deleted(root: Client) -> None:
-    root.post(url("project", "add"), {"slug": "p", "name": "P", "raw_retention_days": 90})
+    root.post(
+        url("project", "add"),
+        {"slug": "p", "name": "P", "raw_retention_days": 90, "rejected_retention_days": 30},
+    )
     user = User.objects.get(username="root")
     assert b"Cannot delete user" in root.get(url("user", "delete", user.pk)).content
     root.post(url("user", "delete", user.pk), {"post": "yes"})

@@ -46,6 +46,7 @@ def test_every_column_is_as_it_was_sent(any_door: Door, tenant: Tenant, books: B
         "event_id": "ord\u00e9r-\u2603",
         "value": -0.1,
         "data": data,
+        "attributes": None,
     }
     assert 0 <= row["partition"] < PARTITIONS
 

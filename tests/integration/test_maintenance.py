@@ -189,6 +189,9 @@ def test_each_scheduled_task_exists_and_runs(database: Database) -> None:
         tasks.prune_ingest_tables,
         tasks.rotate_identity,
         tasks.work_on_quarantine,
+        tasks.run_imports,
+        tasks.pull_files,
+        tasks.tidy,
     )
     assert ours == {task.name for task in scheduled}
     for task in scheduled:
