@@ -36,6 +36,7 @@ https://127.0.0.1:{tls}, https://localhost:{tls} {{
 		path /api/v1/events
 	}}
 	reverse_proxy @events {bind}:{ingest}
+	reverse_proxy /ws/v1/ingest {bind}:{ingest}
 	reverse_proxy {bind}:{web}
 }}
 """

@@ -77,6 +77,15 @@ def test_the_live_page_listens_by_wss(secured: Secured) -> None:
         assert json.loads(socket.recv(timeout=10))["kind"] == "ready"
 
 
+def test_the_ingest_socket_takes_events_by_wss(secured: Secured) -> None:
+    address = f"wss://{secured.address}/ws/v1/ingest"
+    key = {"Authorization": f"Bearer {secured.project.ingest_key}"}
+    with connect(address, proxy=None, ssl=secured.trust, open_timeout=10, additional_headers=key) as socket:
+        assert "ready" in json.loads(socket.recv(timeout=10))
+        socket.send('1\n{"type": "door.opened"}')
+        assert json.loads(socket.recv(timeout=10))["accepted"] == 1
+
+
 def test_a_client_that_does_not_know_the_authority_is_told_so(secured: Secured) -> None:
     with pytest.raises(httpx.ConnectError, match="certificate"):
         httpx.get(f"https://{secured.address}/health/live", timeout=10)
