@@ -59,6 +59,7 @@ def require_each_row_once(database: ScratchDatabase, project: Seeded, job: str) 
     assert database.value("SELECT duplicates + rejected FROM import_job WHERE id = %s", (job,)) == 0
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("encoding", ["", "zstd"])
 def test_rows_without_ids_survive_kills_of_their_worker(
     encoding: str,

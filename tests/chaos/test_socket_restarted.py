@@ -59,6 +59,7 @@ def test_a_stop_does_not_wait_for_a_client_that_does_not_read(stack: Stack, proj
         assert serving.process.wait_until_dead(seconds=40) in (0, -signal.SIGTERM)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_what_was_acknowledged_is_stored_once_however_often_ingest_restarts(
     number: signal.Signals,
