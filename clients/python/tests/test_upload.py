@@ -67,11 +67,3 @@ def test_the_file_goes_up_as_it_is_and_its_import_is_followed_to_the_end(
     assert Imports.received == [("/api/v1/imports?name=events+of+may.ndjson", path.read_bytes())]
     if code == 0:
         assert (told(done)["accepted"], told(done)["duplicates"]) == (2, 1)
-
-
-def test_a_server_without_imports_is_named(server: str, tmp_path: Path) -> None:
-    path = tmp_path / "events.ndjson"
-    path.write_text('{"type": "t"}\n')
-    done = run("import", path, "--server-side", url=server, key="sg_key")
-    assert done.returncode == 4
-    assert "/api/v1/imports" in done.stderr
