@@ -28,11 +28,11 @@ from events.limits import MAX_BODY_BYTES, PUBLISHED, QUEUE_BYTES
 from events.requests import body_too_large, check_length, read_options, scope_missing
 from events.services import ingest_events, policy_of
 from events.submissions import Verdicts
+from events.websocket.limits import SOCKET_PATH
 from events.writer import LoopDelivery, close_writers, get_writer
 from telemetry.request_ids import request_id
 
 EVENTS_PATH: Final = "/api/v1/events"
-SOCKET_PATH: Final = "/ws/v1/ingest"
 LIMITS_PATH: Final = "/api/v1/limits"
 BODY_SECONDS: Final = 20.0
 VERDICT_SECONDS: Final = 25.0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+SOCKET_PATH: Final = "/ws/v1/ingest"
 MAX_FRAME_BYTES: Final = 512 * 1024
 # What a frame costs of the credit in bytes beyond its own: a million frames of one byte must not be cheap.
 FRAME_COST: Final = 100

@@ -13,9 +13,9 @@ import msgspec
 from django.test import Client
 from websockets.sync.client import ClientConnection, connect
 
-from events.gateway import SOCKET_PATH, Gateway
+from events.gateway import Gateway
 from events.limits import MAX_BODY_BYTES
-from events.websocket.limits import MAX_FRAME_BYTES
+from events.websocket.limits import MAX_FRAME_BYTES, SOCKET_PATH
 
 PATH = "/api/v1/events"
 Value = TypeVar("Value")

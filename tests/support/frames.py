@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from events.gateway import SOCKET_PATH
+from events.websocket.limits import SOCKET_PATH
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 

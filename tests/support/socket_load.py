@@ -14,7 +14,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from events.gateway import SOCKET_PATH
+from events.websocket.limits import SOCKET_PATH
 from tests.support.ledger import Ledger
 from tests.support.load import Batch, Mix, build_batch
 from tests.support.waiting import wait_for

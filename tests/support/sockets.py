@@ -13,8 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from accounts.keys import KeyCache
 from events.connections import conninfo
 from events.consumers import IngestConsumer
-from events.gateway import SOCKET_PATH
-from events.websocket.limits import SocketLimits
+from events.websocket.limits import SOCKET_PATH, SocketLimits
 from events.writer import LoopDelivery
 
 Said = dict[str, Any]
